@@ -1,0 +1,110 @@
+"""Decoders: codes in, images out, x ~ B z + b.
+
+`MMLR` is multivariate multiple linear regression, one least-squares fit shared by all pixels.  The one equation:
+B' = (S_zz + alpha I)^+ S_zx.  Chapters: "PCA and least squares make an autoencoder" and "Least squares undoes PCA".
+"""
+
+from __future__ import annotations
+
+from numbers import Real
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.linalg import eigh
+from scipy.linalg.lapack import dpocon, dpotrf, dpotrs
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from .moments import RANK_TOLERANCE, Array, CrossMoments
+
+
+class MMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
+    """Decode by multivariate multiple linear regression: minimise sum_i |x_i - B z_i - b|^2 + alpha |B|_F^2.
+
+    The argument names are scikit-learn's: in `fit(X, y)` and `predict(X)`, X holds codes and y holds images.
+
+    Parameters
+    ----------
+    alpha : float
+        Ridge penalty, 0 or more, in squared codes summed over rows; the intercept is not penalised.
+    fit_intercept : bool
+        If False, b = 0.
+
+    Attributes
+    ----------
+    coef_ : array (d, k)
+        B.  Where the codes are linearly dependent and alpha is 0, the B of least Frobenius norm.
+    intercept_ : array (d,)
+    n_features_in_ : int
+        k.
+
+    Raises
+    ------
+    ValueError
+        In `fit`, if alpha is negative or not a finite number.
+
+    Notes
+    -----
+    Solved from `CrossMoments` by Cholesky's factor, every code scaled to unit variance, so that units do not matter.
+    Where the scaled scatter is singular (reciprocal condition number up to 1e-12) the pseudo-inverse of the unscaled
+    one takes over: directions of code space with less than 1e-12 of the largest variance get no weight (Penrose 1955;
+    Hoerl and Kennard 1970).
+
+    Examples
+    --------
+    >>> MMLR().fit([[0.0], [1.0], [2.0]], [[1.0, 0.0], [3.0, 0.0], [5.0, 0.0]]).coef_.round(6)
+    array([[2.],
+           [0.]])
+    """
+
+    def __init__(self, alpha: float = 0.0, fit_intercept: bool = True):
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> MMLR:
+        """Fit on codes X (n, k) and images y (n, d), or one pixel y (n,)."""
+        codes, images = validate_data(self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True)
+        self.fit_moments(CrossMoments.of(codes, images.reshape(len(images), -1)))
+        self._one_dimensional = images.ndim == 1
+        return self
+
+    def fit_moments(self, cross: CrossMoments) -> MMLR:
+        """Fit on cross moments: the same answer as on the rows they came from."""
+        alpha = self.alpha
+        if not isinstance(alpha, Real) or isinstance(alpha, bool) or not 0 <= alpha < np.inf:
+            raise ValueError(f"alpha={alpha!r}; a ridge penalty is a finite number, 0 (none) or more")
+        if cross.n == 0:
+            raise ValueError("no rows to regress on (n=0); add rows first")
+        Szz, Szx = cross.Szz, cross.Szx
+        if not self.fit_intercept:  # moments about the origin instead of the mean
+            Szz = Szz + cross.n * np.outer(cross.mean_z, cross.mean_z)
+            Szx = Szx + cross.n * np.outer(cross.mean_z, cross.mean_x)
+        self.coef_: Array = _least_squares(Szz + alpha * np.eye(len(Szz)), Szx).T
+        self.intercept_: Array = cross.mean_x - self.coef_ @ cross.mean_z
+        if not self.fit_intercept:
+            self.intercept_ = np.zeros_like(self.intercept_)
+        self.n_features_in_ = cross.mean_z.size
+        self._one_dimensional = False
+        return self
+
+    def predict(self, X: ArrayLike) -> Array:
+        """Return the images B z + b of codes X (n, k), shape (n, d); (n,) if fitted on one-dimensional y."""
+        check_is_fitted(self)
+        codes: Array = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        images: Array = codes @ self.coef_.T.astype(codes.dtype) + self.intercept_.astype(codes.dtype)
+        return images[:, 0] if self._one_dimensional else images
+
+
+def _least_squares(S: Array, T: Array) -> Array:
+    """Return the W (k, d) of least norm among the minimisers of tr(W'SW) - 2 tr(W'T), S positive semi-definite."""
+    if len(S) == 0:
+        return T
+    scale = np.sqrt(np.diag(S))
+    if scale.all():
+        factor, failed = dpotrf(S / np.outer(scale, scale), lower=1)
+        # rcond of the scaled S; its 1-norm is at most k, and k keeps the test on the safe side
+        if not failed and dpocon(factor, len(S), uplo="L")[0] > RANK_TOLERANCE:
+            return dpotrs(factor, T / scale[:, None], lower=1)[0] / scale[:, None]
+    values, Q = eigh(S)
+    kept = values > RANK_TOLERANCE * values[-1]
+    return (Q[:, kept] / values[kept]) @ (Q[:, kept].T @ T)

@@ -1,0 +1,341 @@
+"""Rows in once, moments out: the count, the mean and the scatter of a set of images.
+
+Every Gaussian linear model of the book is a function of these three, so the rows are read once and what follows is
+algebra on small matrices.  The one equation: two batches a and b merge as
+
+    S_ab = S_a + S_b + n_a n_b / (n_a + n_b) (m_a - m_b)(m_a - m_b)'        (Chan, Golub and LeVeque 1983)
+
+so moments add, over chunks of a file, over classes, over machines.  Chapter: "A linear fit takes a second".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[Any]
+
+CHUNK = 1024
+"""Rows held as floats at one time.  At most 1,024: see `_byte_moments`."""
+
+RANK_TOLERANCE = 1e-12
+"""A direction whose variance is below this share of the largest one counts as having none (a scatter summed in
+float64 carries rounding of about 1e-14 of its largest eigenvalue)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Hold the count, mean and scatter of n rows of d pixels.
+
+    S = sum_i (x_i - m)(x_i - m)', covariance C = S / n.  The divisor is n everywhere in this package.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows.
+    mean : array (d,)
+        In the unit of the pixels.
+    scatter : array (d, d)
+        In squared pixels, summed over rows.
+
+    Raises
+    ------
+    ValueError
+        If n is negative, the shapes do not fit, or the scatter is not finite (pixels too large for float64).
+
+    Examples
+    --------
+    >>> left, right = Moments.of([[0.0, 1.0]]), Moments.of([[2.0, 1.0], [4.0, 7.0]])
+    >>> (left + right).mean
+    array([2., 3.])
+    """
+
+    n: int
+    mean: Array
+    scatter: Array
+
+    def __post_init__(self) -> None:
+        if self.n < 0:
+            raise ValueError(f"n={self.n} rows; a count is 0 or more")
+        d = np.shape(self.mean)[0]
+        _freeze(self, mean=(d,), scatter=(d, d))
+
+    @classmethod
+    def zero(cls, d: int) -> Moments:
+        """Return the moments of no rows: the identity of `+`."""
+        return cls(0, np.zeros(d), np.zeros((d, d)))
+
+    @classmethod
+    def of(cls, X: ArrayLike) -> Moments:
+        """Read the rows of X (n, d) once.
+
+        Floats and integers are cast to float64 chunk by chunk and centred before they are multiplied, so a large
+        common offset costs no digits.  uint8 rows take an integer path that is exact whatever the BLAS.
+
+        Raises
+        ------
+        ValueError
+            If X is not two-dimensional, not real numbers, or holds NaN or infinity.
+        """
+        X = _as_rows(X, "X")
+        return _moments(X, np.arange(len(X)))
+
+    @classmethod
+    def by_class(cls, X: ArrayLike, y: ArrayLike) -> dict[Hashable, Moments]:
+        """Read the rows of X (n, d) once, grouped by their labels y (n,); keys in sorted order.
+
+        Raises
+        ------
+        ValueError
+            As `of`; or if y is not one label a row, or holds NaN.
+        """
+        X = _as_rows(X, "X")
+        labels, groups = _group(y, len(X))
+        return {label: _moments(X, rows) for label, rows in zip(labels, groups, strict=True)}
+
+    @classmethod
+    def from_chunks(cls, chunks: Iterable[ArrayLike]) -> Moments:
+        """Add up the moments of an iterable of row blocks, each (n_i, d); memory does not grow with their number."""
+        return _sum(map(cls.of, chunks), "from_chunks got no chunk; there is nothing to add up")
+
+    @classmethod
+    def by_class_from_chunks(cls, chunks: Iterable[tuple[ArrayLike, ArrayLike]]) -> dict[Hashable, Moments]:
+        """Add up class moments over an iterable of (X, y) blocks; a class may be missing from any of them."""
+        total: dict[Hashable, Moments] = {}
+        for X, y in chunks:
+            for label, moments in cls.by_class(X, y).items():
+                total[label] = total[label] + moments if label in total else moments
+        return total
+
+    @classmethod
+    def pool(cls, class_moments: dict[Hashable, Moments]) -> Moments:
+        """Forget the labels: add up the moments of all classes."""
+        return _sum(class_moments.values(), "class_moments is empty; give at least one class")
+
+    def __add__(self, other: Moments) -> Moments:
+        """Merge two disjoint sets of rows."""
+        if not isinstance(other, Moments):
+            return NotImplemented
+        _check_widths(self.mean.size, other.mean.size, "pixels")
+        n = self.n + other.n
+        step, weight = _merge_weights(self.n, other.n)
+        delta = other.mean - self.mean
+        return Moments(n, self.mean + step * delta, self.scatter + other.scatter + np.outer(weight * delta, delta))
+
+    @property
+    def covariance(self) -> Array:
+        """C = S / n, shape (d, d); a ValueError if there are no rows."""
+        if self.n == 0:
+            raise ValueError("the covariance of n=0 rows is not defined; add rows first")
+        return self.scatter / self.n
+
+    def push(self, A: ArrayLike, b: ArrayLike) -> Moments:
+        """Return the moments of A x + b, for A (k, d) and b (k,), without the rows."""
+        cross = CrossMoments.from_affine(self, A, b)
+        return Moments(self.n, cross.mean_z, cross.Szz)
+
+
+@dataclass(frozen=True, eq=False)
+class CrossMoments:
+    """Hold what a regression of images x on codes z needs, and no more: never the (k + d) squared matrix.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows.
+    mean_z : array (k,)
+    mean_x : array (d,)
+    Szz : array (k, k)
+        Scatter of the codes.
+    Szx : array (k, d)
+        Cross scatter, sum_i (z_i - m_z)(x_i - m_x)'.
+    sxx_diag : array (d,)
+        Scatter of each pixel with itself.
+
+    Raises
+    ------
+    ValueError
+        If n is negative, the shapes do not fit, or an entry is not finite.
+    """
+
+    n: int
+    mean_z: Array
+    mean_x: Array
+    Szz: Array
+    Szx: Array
+    sxx_diag: Array
+
+    def __post_init__(self) -> None:
+        if self.n < 0:
+            raise ValueError(f"n={self.n} rows; a count is 0 or more")
+        k, d = np.shape(self.mean_z)[0], np.shape(self.mean_x)[0]
+        _freeze(self, mean_z=(k,), mean_x=(d,), Szz=(k, k), Szx=(k, d), sxx_diag=(d,))
+
+    @classmethod
+    def of(cls, Z: ArrayLike, X: ArrayLike) -> CrossMoments:
+        """Read codes Z (n, k) and images X (n, d) once, whatever encoder made the codes.
+
+        Raises
+        ------
+        ValueError
+            If either is not two-dimensional, not finite, or their numbers of rows differ.
+        """
+        Z, X = _as_rows(Z, "Z"), _as_rows(X, "X")
+        if len(Z) != len(X):
+            raise ValueError(f"Z has {len(Z)} rows and X has {len(X)}; give one code for each image")
+        k, d = Z.shape[1], X.shape[1]
+        total = cls(0, np.zeros(k), np.zeros(d), np.zeros((k, k)), np.zeros((k, d)), np.zeros(d))
+        for start in range(0, len(X), CHUNK):
+            mean_z, z = _centre(Z[start : start + CHUNK], "Z")
+            mean_x, x = _centre(X[start : start + CHUNK], "X")
+            with np.errstate(over="ignore", invalid="ignore"):  # _freeze reports an overflow in words
+                total = total + cls(len(x), mean_z, mean_x, z.T @ z, z.T @ x, np.einsum("ij,ij->j", x, x))
+        return total
+
+    @classmethod
+    def from_affine(cls, moments: Moments, A: ArrayLike, b: ArrayLike) -> CrossMoments:
+        """Return the cross moments of z = A x + b with x, from the moments of x alone: no pass over the rows.
+
+        Raises
+        ------
+        ValueError
+            If A is not (k, d) or b is not (k,).
+        """
+        A, b = np.asarray(A, np.float64), np.asarray(b, np.float64)
+        d = moments.mean.size
+        if A.ndim != 2 or A.shape[1] != d or b.shape != A.shape[:1]:
+            raise ValueError(f"A {A.shape} and b {b.shape} do not fit moments of {d} pixels; give A (k, {d}), b (k,)")
+        Szx = A @ moments.scatter
+        Szz = Szx @ A.T
+        Szz = (Szz + Szz.T) / 2
+        return cls(moments.n, A @ moments.mean + b, moments.mean, Szz, Szx, np.diag(moments.scatter))
+
+    def __add__(self, other: CrossMoments) -> CrossMoments:
+        """Merge two disjoint sets of rows."""
+        if not isinstance(other, CrossMoments):
+            return NotImplemented
+        _check_widths(self.mean_z.size, other.mean_z.size, "latent dimensions")
+        _check_widths(self.mean_x.size, other.mean_x.size, "pixels")
+        step, weight = _merge_weights(self.n, other.n)
+        dz, dx = other.mean_z - self.mean_z, other.mean_x - self.mean_x
+        return CrossMoments(
+            self.n + other.n,
+            self.mean_z + step * dz,
+            self.mean_x + step * dx,
+            self.Szz + other.Szz + np.outer(weight * dz, dz),
+            self.Szx + other.Szx + np.outer(weight * dz, dx),
+            self.sxx_diag + other.sxx_diag + weight * dx**2,
+        )
+
+    def leading(self, k: int) -> CrossMoments:
+        """Return the cross moments of the first k codes alone."""
+        if not 0 <= k <= self.mean_z.size:
+            raise ValueError(f"k={k} but there are {self.mean_z.size} codes; ask for 0 to {self.mean_z.size}")
+        return CrossMoments(self.n, self.mean_z[:k], self.mean_x, self.Szz[:k, :k], self.Szx[:k], self.sxx_diag)
+
+    def mean_squared_distance(self, coef: ArrayLike, intercept: ArrayLike) -> float:
+        """Return the mean over rows of |x - B z - b|^2, for B (d, k) and b (d,), without the rows.
+
+        It is a difference of sums, so its error is about 1e-15 of the total variance, not of the result.
+        """
+        B = np.asarray(coef)
+        squares = self.sxx_diag.sum() - 2 * np.einsum("dk,kd->", B, self.Szx) + np.einsum("dk,dk->", B @ self.Szz, B)
+        bias = self.mean_x - B @ self.mean_z - intercept
+        return float(squares / self.n + bias @ bias)
+
+
+def _freeze(record: object, **shapes: tuple[int, ...]) -> None:
+    """Store each named field as a read-only float64 view of its stated shape."""
+    for name, shape in shapes.items():
+        value = np.asarray(getattr(record, name), np.float64).view()
+        if value.shape != shape:
+            raise ValueError(f"{name} has shape {value.shape}; its means ask for {shape}")
+        if not np.isfinite(value).all():
+            raise ValueError(f"{name} is not finite: the pixels are too large to square in float64; rescale them")
+        value.flags.writeable = False
+        object.__setattr__(record, name, value)
+
+
+def _as_rows(X: ArrayLike, name: str) -> Array:
+    X = np.asarray(X)
+    if X.ndim != 2:
+        raise ValueError(f"{name} has shape {X.shape}; give one flat image a row, shape (n, d)")
+    if X.dtype.kind not in "buif":
+        raise ValueError(f"{name} has dtype {X.dtype}; give real numbers")
+    return X
+
+
+def _group(y: ArrayLike, n: int) -> tuple[list[Hashable], list[Array]]:
+    """Return the sorted labels and, for each, the row numbers that carry it."""
+    y = np.asarray(y)
+    if y.shape != (n,):
+        raise ValueError(f"y has shape {y.shape} beside {n} rows; give one label a row, shape ({n},)")
+    if y.dtype.kind == "f" and np.isnan(y).any():
+        raise ValueError("y holds NaN; give every row a label or drop it")
+    labels, inverse = np.unique(y, return_inverse=True)
+    ends = np.cumsum(np.bincount(inverse, minlength=len(labels)))[:-1]
+    return labels.tolist(), np.split(np.argsort(inverse, kind="stable"), ends) if len(labels) else []
+
+
+def _moments(X: Array, rows: Array) -> Moments:
+    if X.dtype == np.uint8:
+        return _byte_moments(X, rows)
+    total = Moments.zero(X.shape[1])
+    for start in range(0, len(rows), CHUNK):
+        mean, centred = _centre(X[rows[start : start + CHUNK]], "X")
+        with np.errstate(over="ignore", invalid="ignore"):  # _freeze reports an overflow in words
+            total = total + Moments(len(centred), mean, centred.T @ centred)
+    return total
+
+
+def _byte_moments(X: Array, rows: Array) -> Moments:
+    """Sum bytes exactly: |x - 128| <= 128, so 1,024 products stay whole numbers up to 2^24, which float32 holds.
+
+    The result depends on neither the BLAS nor the order of its sums, and single precision halves the cost.
+    """
+    d, n = X.shape[1], len(rows)
+    total, gram = np.zeros(d), np.zeros((d, d))
+    for start in range(0, n, CHUNK):
+        shifted = np.subtract(X[rows[start : start + CHUNK]], 128, dtype=np.float32)
+        total += shifted.sum(axis=0)
+        gram += shifted.T @ shifted
+    if n == 0:
+        return Moments.zero(d)
+    return Moments(n, total / n + 128, (n * gram - np.outer(total, total)) / n)  # whole numbers until the division
+
+
+def _centre(chunk: Array, name: str) -> tuple[Array, Array]:
+    """Return the mean of a chunk and its centred copy, float64; a constant pixel is centred to exactly 0."""
+    centred = chunk.astype(np.float64)
+    if not np.isfinite(centred).all():
+        raise ValueError(f"{name} contains NaN or infinity; drop or impute those rows first")
+    first = centred[0].copy()
+    centred -= first
+    shift = centred.mean(axis=0)
+    centred -= shift
+    return first + shift, centred
+
+
+def _merge_weights(n_a: int, n_b: int) -> tuple[float, float]:
+    """Return n_b / n and n_a n_b / n; 0 or 1 where a side is empty, so that the empty side adds nothing."""
+    n = n_a + n_b
+    return (n_b / n, n_a * n_b / n) if n else (0.0, 0.0)
+
+
+def _check_widths(a: int, b: int, what: str) -> None:
+    if a != b:
+        raise ValueError(f"moments of {a} and of {b} {what} do not add; both sides need the same width")
+
+
+def _sum(parts: Iterable[Moments], empty: str) -> Moments:
+    parts = iter(parts)
+    first = next(parts, None)
+    if first is None:
+        raise ValueError(empty)
+    return reduce(add, parts, first)

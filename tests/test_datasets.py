@@ -1,0 +1,373 @@
+"""The images are what the data card says, and nothing else is ever handed over as them."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from sklearn.neighbors import NearestNeighbors
+
+from linvae import datasets
+from linvae.datasets import (
+    FASHION_MNIST_LABELS,
+    fetch_fashion_mnist,
+    fetch_mnist,
+    load_fashion_mnist,
+    load_mnist,
+    read_idx,
+)
+
+CARD = files("linvae").joinpath("data", "README.md").read_text(encoding="utf-8")
+LOADERS = {"mnist": load_mnist, "fashion_mnist": load_fashion_mnist}
+FETCHERS = {"mnist": fetch_mnist, "fashion_mnist": fetch_fashion_mnist}
+N = {"train": 60_000, "test": 10_000}
+PREFIX = {"train": "train", "test": "t10k"}
+FIRST = {
+    ("mnist", "train"): [5, 0, 4, 1, 9, 2, 1, 3, 1, 4],
+    ("mnist", "test"): [7, 2, 1, 0, 4, 1, 4, 9, 5, 9],
+    ("fashion_mnist", "train"): [9, 0, 0, 3, 0, 2, 7, 2, 5, 5],
+    ("fashion_mnist", "test"): [9, 2, 1, 1, 6, 1, 4, 6, 5, 7],
+}
+
+each_set = pytest.mark.parametrize("stem", ["mnist", "fashion_mnist"])
+each_split = pytest.mark.parametrize("split", ["train", "test"])
+
+
+@pytest.fixture(autouse=True)
+def _away_from_home(monkeypatch, tmp_path):
+    """Forget the developer's LINVAE_DATA and scikit-learn cache, and cut the network."""
+
+    def refuse(*args, **kwargs):
+        raise OSError("the network is cut")
+
+    monkeypatch.delenv("LINVAE_DATA", raising=False)
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "scikit_learn_data"))
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+def idx(array: np.ndarray) -> bytes:
+    """Write an array of bytes as idx: the definition, to check `read_idx` against."""
+    sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
+    return b"\0\0\x08" + bytes([array.ndim]) + sizes + array.tobytes()
+
+
+def save_full_set(folder: Path, stem: str, split: str, wrap=lambda raw: raw, suffix: str = "") -> None:
+    """Write black images, the first ten labels of a set and zeros: full size, empty inside."""
+    labels = np.zeros(N[split], np.uint8)
+    labels[:10] = FIRST[stem, split]
+    images = np.zeros((N[split], 28, 28), np.uint8)
+    images[-1, -1, -1] = 51
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{PREFIX[split]}-images-idx3-ubyte{suffix}").write_bytes(wrap(idx(images)))
+    (folder / f"{PREFIX[split]}-labels-idx1-ubyte{suffix}").write_bytes(wrap(idx(labels)))
+
+
+def quick_gzip(raw: bytes) -> bytes:
+    return gzip.compress(raw, compresslevel=1)
+
+
+# The shipped images
+
+
+@each_set
+@pytest.mark.parametrize(("split", "n"), [("train", 8000), ("test", 2000)])
+def test_shipped_images_have_the_promised_shapes_types_and_range(stem, split, n):
+    X, y = LOADERS[stem](split)
+    assert X.shape == (n, 784)
+    assert y.shape == (n,)
+    assert X.dtype == np.float32
+    assert y.dtype == np.int64
+    assert X.min() == 0
+    assert X.max() == 1
+    assert set(y) == set(range(10))
+    assert X.flags.writeable
+    assert y.flags.writeable
+
+
+@each_set
+@each_split
+def test_float32_is_the_byte_divided_by_255_exactly(stem, split):
+    gray, y = LOADERS[stem](split)
+    stored, same_y = LOADERS[stem](split, dtype="uint8")
+    assert stored.dtype == np.uint8
+    assert stored.flags.writeable
+    np.testing.assert_array_equal(gray, stored.astype(np.float32) / np.float32(255))  # one correctly rounded division
+    np.testing.assert_array_equal(np.rint(gray * 255), stored)  # so that nothing is lost
+    np.testing.assert_array_equal(y, same_y)
+
+
+def test_the_default_is_the_train_part_in_float32():
+    for load in LOADERS.values():
+        np.testing.assert_array_equal(load()[0], load("train", "float32")[0])
+
+
+@each_set
+@each_split
+def test_class_counts_are_those_of_the_data_card(stem, split):
+    section = CARD.split("\n## ")[1 if stem == "mnist" else 2]
+    counts = [int(word) for word in re.search(rf"^\| {split} \| (.*) \|$", section, re.MULTILINE)[1].split(" | ")]
+    np.testing.assert_array_equal(np.bincount(LOADERS[stem](split)[1]), counts)
+
+
+@each_set
+def test_no_image_occurs_twice_in_the_two_parts_together(stem):
+    X = np.concatenate([LOADERS[stem](split, dtype="uint8")[0] for split in ("train", "test")])
+    assert len(np.unique(X, axis=0)) == 10_000
+
+
+@each_set
+def test_the_files_have_the_hashes_of_the_data_card(stem):
+    file = files("linvae").joinpath("data", f"{stem}.npz").read_bytes()
+    assert f"| `{stem}.npz` | `{hashlib.sha256(file).hexdigest()}` |" in CARD
+
+
+def test_mnist_has_as_many_constant_pixels_as_the_data_card_says():
+    X = np.concatenate([load_mnist(split, dtype="uint8")[0] for split in ("train", "test")])
+    assert f"{np.sum(X.max(axis=0) == 0)} of the 784 pixels are 0" in CARD
+
+
+def test_a_nearest_neighbour_cannot_tell_mnist_train_from_test():
+    rows = np.random.default_rng(0).choice(8000, 2000, replace=False)
+    X = np.concatenate([load_mnist("train")[0][rows], load_mnist("test")[0]])
+    part = np.repeat([0, 1], 2000)
+    neighbour = NearestNeighbors(n_neighbors=2, algorithm="brute").fit(X).kneighbors(return_distance=False)[:, 0]
+    # 4 standard errors: a coin's is 0.008 in 4,000 guesses; mutual neighbours repeat a guess, at worst sqrt(2) more
+    assert abs(np.mean(part[neighbour] == part) - 0.5) < 4 * 0.0112
+
+
+def test_the_data_card_is_one_page_that_begins_with_its_title():
+    assert CARD.startswith("# The data\n")
+    assert len(re.findall(r"^# ", CARD, re.MULTILINE)) == 1
+
+
+def test_the_names_of_the_clothes_are_those_of_the_data_card():
+    assert f"| name | {' | '.join(FASHION_MNIST_LABELS)} |" in CARD
+    assert len(FASHION_MNIST_LABELS) == 10
+
+
+def test_both_licences_lie_beside_the_data():
+    folder = files("linvae").joinpath("data")
+    mnist = folder.joinpath("LICENSE-MNIST.txt").read_text(encoding="utf-8")
+    assert "https://creativecommons.org/licenses/by-sa/3.0/" in mnist
+    fashion = folder.joinpath("LICENSE-FASHION-MNIST.txt").read_text(encoding="utf-8")
+    assert "Copyright © 2017 Zalando SE" in fashion
+
+
+def test_importing_the_module_loads_neither_matplotlib_nor_sklearn_datasets():
+    heavy = "{'matplotlib', 'sklearn.datasets', 'pandas'}"
+    code = f"import runpy, sys; runpy.run_path({datasets.__file__!r}); print(sorted({heavy} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("read", [*LOADERS.values(), *FETCHERS.values()])
+def test_an_unknown_split_or_dtype_is_named_with_its_choices(read):
+    with pytest.raises(ValueError, match=r"split='valid'; choose 'train' or 'test'"):
+        read("valid")
+    with pytest.raises(ValueError, match=r"dtype='float64'; choose 'float32' or 'uint8'"):
+        read(dtype="float64")
+
+
+# The idx format
+
+
+@settings(deadline=None)  # the disk sets the pace
+@given(arrays(np.uint8, array_shapes(max_dims=4, min_side=0, max_side=5)), st.booleans())
+def test_idx_files_round_trip_plain_and_gzipped(array, zipped):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "some-idx"
+        path.write_bytes(quick_gzip(idx(array)) if zipped else idx(array))
+        found = read_idx(path)
+    assert found.dtype == np.uint8
+    assert found.flags.writeable
+    np.testing.assert_array_equal(found, array)
+
+
+def test_an_idx_file_is_read_by_content_whatever_its_name(tmp_path):
+    array = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    (tmp_path / "plain.gz").write_bytes(idx(array))
+    (tmp_path / "zipped").write_bytes(quick_gzip(idx(array)))
+    np.testing.assert_array_equal(read_idx(tmp_path / "plain.gz"), array)
+    np.testing.assert_array_equal(read_idx(str(tmp_path / "zipped")), array)
+
+
+def test_an_idx_file_cut_anywhere_is_refused(tmp_path):
+    array = np.arange(1, 13, dtype=np.uint8).reshape(3, 4)
+    for raw in (idx(array), quick_gzip(idx(array))):
+        for length in range(len(raw)):
+            (tmp_path / "cut").write_bytes(raw[:length])
+            with pytest.raises(ValueError, match=r"cut is (truncated|not idx of bytes|a damaged gzip file)"):
+                read_idx(tmp_path / "cut")
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (idx(np.zeros((3, 4), np.uint8))[:-5], r"is truncated: expected 24 bytes, found 19"),
+        (idx(np.zeros((3, 4), np.uint8)) + b"more", r"is too long: expected 24 bytes, found 28"),
+        (b"\0\0\x08\x03" + bytes(2), r"is truncated: expected 16 bytes, found 6"),
+        (b"\0\0\x08\x03" + b"\xff" * 12, r"is truncated: expected [\d,]+ bytes, found 16"),
+        (b"<!DOCTYPE html>", r"is not idx of bytes: expected 00 00 08 .*, found 3c 21 44 4f"),
+        (b"\0\0\x0d\x01\0\0\0\x01\0\0\0\0", r"is not idx of bytes: .* found 00 00 0d 01"),
+        (b"\0\0\x08\0", r"is not idx of bytes: .* found 00 00 08 00"),
+        (b"", r"is not idx of bytes: .* found nothing"),
+        (gzip.compress(b"x" * 99)[:-4], r"is a damaged gzip file"),
+        (gzip.compress(b"x" * 99)[:12] + b"!!!!" + gzip.compress(b"x" * 99)[16:], r"is a damaged gzip file"),
+        (gzip.compress(b"<html>"), r"is not idx of bytes: .* found 3c 68 74 6d"),
+    ],
+    ids=["short", "long", "header", "huge", "html", "floats", "flat", "empty", "cut-gzip", "bad-gzip", "zipped-html"],
+)
+def test_a_damaged_or_foreign_file_is_refused_and_named(tmp_path, raw, message):
+    (tmp_path / "file-idx").write_bytes(raw)
+    with pytest.raises(ValueError, match=rf"file-idx {message}"):
+        read_idx(tmp_path / "file-idx")
+
+
+# The full sets from a folder
+
+
+@each_set
+@each_split
+def test_the_full_sets_are_read_from_their_subfolders(stem, split, tmp_path, monkeypatch, capsys):
+    save_full_set(tmp_path / stem, stem, split)
+    monkeypatch.setenv("LINVAE_DATA", str(tmp_path))
+    X, y = FETCHERS[stem](split, dtype="uint8")
+    assert X.shape == (N[split], 784)
+    assert X[-1, -1] == 51
+    assert X.dtype == np.uint8
+    assert y.dtype == np.int64
+    assert y[:10].tolist() == FIRST[stem, split]
+    assert X.flags.writeable
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_folder_without_subfolders_and_gzipped_files_are_read_as_float32(tmp_path, monkeypatch):
+    save_full_set(tmp_path, "mnist", "test", quick_gzip, ".gz")
+    monkeypatch.setenv("LINVAE_DATA", str(tmp_path))
+    X, y = fetch_mnist("test")
+    assert X.dtype == np.float32
+    assert X[-1, -1] == np.float32(51) / np.float32(255)
+    assert len(y) == 10_000
+
+
+@pytest.mark.parametrize(("asked", "there"), [("mnist", "fashion_mnist"), ("fashion_mnist", "mnist")])
+@each_split
+def test_one_set_is_never_returned_as_the_other(asked, there, split, tmp_path, monkeypatch):
+    save_full_set(tmp_path, there, split)
+    monkeypatch.setenv("LINVAE_DATA", str(tmp_path))
+    begin, expected = (re.escape(str(FIRST[stem, split])) for stem in (there, asked))
+    message = rf"these labels begin {begin}, .*'s begin {expected}.* subfolder named {asked} of the folder"
+    with pytest.raises(ValueError, match=message):
+        FETCHERS[asked](split)
+
+
+@pytest.mark.parametrize("folder", [".", "not-there"])
+def test_a_missing_file_is_named_and_the_network_is_not_tried(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", lambda *a, **k: pytest.fail("asked OpenML"))
+    monkeypatch.setenv("LINVAE_DATA", str(tmp_path / folder))
+    with pytest.raises(FileNotFoundError) as error:
+        fetch_mnist("test")
+    for part in ("t10k-images-idx3-ubyte", "t10k-images-idx3-ubyte.gz", str(tmp_path / folder), "LINVAE_DATA",
+                 "train-labels-idx1-ubyte", "unset", "load_mnist()"):  # fmt: skip
+        assert part in str(error.value)
+
+
+def test_labels_without_images_and_images_without_labels_are_both_missing_files(tmp_path, monkeypatch):
+    monkeypatch.setenv("LINVAE_DATA", str(tmp_path))
+    for kind in ("images-idx3", "labels-idx1"):
+        save_full_set(tmp_path, "mnist", "test")
+        (tmp_path / f"t10k-{kind}-ubyte").unlink()
+        with pytest.raises(FileNotFoundError, match=rf"^t10k-{kind}-ubyte "):
+            fetch_mnist("test")
+
+
+def test_a_file_of_the_wrong_shape_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("LINVAE_DATA", str(tmp_path))
+    save_full_set(tmp_path, "mnist", "test")
+    (tmp_path / "t10k-images-idx3-ubyte").rename(tmp_path / "train-images-idx3-ubyte")
+    with pytest.raises(ValueError, match=r"train-images.* has shape \(10000, 28, 28\), expected \(60000, 28, 28\)"):
+        fetch_mnist("train")
+    save_full_set(tmp_path, "mnist", "test")
+    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx(np.zeros((10_000, 1), np.uint8)))
+    with pytest.raises(ValueError, match=r"t10k-labels.* has shape \(10000, 1\), expected \(10000,\)"):
+        fetch_mnist("test")
+
+
+# The full sets from OpenML
+
+
+def stand_in(stem, calls, shape=(70_000, 784)):
+    """Answer as `fetch_openml` does: pixels as numbers, labels as strings, the test images last."""
+    labels = np.full(70_000, "0", dtype=object)
+    labels[:10] = [str(label) for label in FIRST[stem, "train"]]
+    labels[60_000:60_010] = [str(label) for label in FIRST[stem, "test"]]
+
+    def fetch_openml(name, **options):
+        calls.append((name, options))
+        return np.broadcast_to(np.arange(shape[1]) % 256.0, shape), labels  # one row in memory, seen 70,000 times
+
+    return fetch_openml
+
+
+@each_set
+@each_split
+def test_openml_answers_when_no_folder_is_named(stem, split, monkeypatch, capsys):
+    calls = []
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", stand_in(stem, calls))
+    monkeypatch.setenv("LINVAE_DATA", "")  # set to nothing is not set
+    X, y = FETCHERS[stem](split, dtype="uint8")
+    assert X.shape == (N[split], 784)
+    assert X.dtype == np.uint8
+    np.testing.assert_array_equal(X[-1], np.arange(784) % 256)
+    assert y.dtype == np.int64
+    assert y[:10].tolist() == FIRST[stem, split]
+    [(name, options)] = calls
+    assert name == {"mnist": "mnist_784", "fashion_mnist": "Fashion-MNIST"}[stem]
+    assert options["version"] == 1
+    assert options["as_frame"] is False
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert "OpenML" in err
+
+
+def test_quiet_fetching_says_nothing(monkeypatch, capsys):
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", stand_in("mnist", []))
+    fetch_mnist("test", verbose=False)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_openml_answering_with_something_else_is_refused(monkeypatch):
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", stand_in("fashion_mnist", []))
+    with pytest.raises(ValueError, match="these labels begin"):
+        fetch_mnist(verbose=False)
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", stand_in("mnist", [], shape=(70_000, 64)))
+    with pytest.raises(ValueError, match=r"shape \(70000, 64\), expected \(70000, 784\)"):
+        fetch_mnist(verbose=False)
+
+
+@each_set
+@pytest.mark.filterwarnings("ignore:A network error occurred:UserWarning")  # scikit-learn's, once a try
+def test_offline_the_error_names_the_ways_out(stem, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda seconds: None)  # scikit-learn waits between its tries
+    with pytest.raises(ConnectionError) as error:
+        FETCHERS[stem](verbose=False)
+    assert isinstance(error.value.__cause__, URLError)
+    for part in ("OpenML", "LINVAE_DATA", "train-images-idx3-ubyte", "train-labels-idx1-ubyte",
+                 "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", f"load_{stem}()"):  # fmt: skip
+        assert part in str(error.value)

@@ -1,0 +1,188 @@
+"""PCA from moments: laws of the projector, scikit-learn as the rival, bad input.  Statements C1 and C2."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.decomposition import PCA as SklearnPCA
+
+from linvae import PCA, LinearGenerativeModel, Moments
+from linvae.datasets import load_mnist
+
+
+def rows(n=40, d=7, seed=0):
+    """Draw rows whose directions have clearly different variances."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, d)) * 2.0 ** -np.arange(d) @ np.linalg.qr(rng.normal(size=(d, d)))[0] + 3
+
+
+def projector(components):
+    return components.T @ components
+
+
+@pytest.fixture(scope="module")
+def mnist():
+    return load_mnist("train")[0], load_mnist("test")[0]
+
+
+@pytest.mark.parametrize("k", [1, 3, 7])
+def test_pca_is_scikit_learns_pca_up_to_signs_and_the_divisor(k):
+    X = rows()
+    ours, theirs = PCA(k).fit(X), SklearnPCA(k).fit(X)
+    assert_allclose(projector(ours.components_), projector(theirs.components_), atol=1e-12)  # gaps are above 1e-4
+    assert_allclose(ours.explained_variance_ * len(X) / (len(X) - 1), theirs.explained_variance_, rtol=1e-10)
+    assert_allclose(ours.explained_variance_ratio_, theirs.explained_variance_ratio_, rtol=1e-10)
+    assert_allclose(ours.mean_, theirs.mean_, rtol=1e-14)
+    assert_allclose(
+        ours.inverse_transform(ours.transform(X)), theirs.inverse_transform(theirs.transform(X)), atol=1e-12
+    )
+
+
+def test_pca_is_scikit_learns_pca_on_real_digits(mnist):
+    X, _ = mnist
+    ours, theirs = PCA(64).fit(X), SklearnPCA(64, svd_solver="full").fit(X.astype(np.float64))
+    assert_allclose(projector(ours.components_), projector(theirs.components_), atol=1e-9)  # 1e-14 over a gap of 1e-4
+    assert_allclose(ours.explained_variance_ * 8000 / 7999, theirs.explained_variance_, rtol=1e-10)
+
+
+def test_scores_are_centred_and_uncorrelated_with_the_eigenvalues_as_variances():
+    X = rows()
+    pca = PCA(4).fit(X)
+    Z = pca.transform(X)
+    assert_allclose(Z.mean(axis=0), 0, atol=1e-13)
+    assert_allclose(Z.T @ Z / len(X), np.diag(pca.explained_variance_), atol=1e-13)
+
+
+def test_signs_are_deterministic():
+    X = rows()
+    A = PCA(5).fit(X).components_
+    assert (A[np.arange(5), np.abs(A).argmax(axis=1)] > 0).all()
+    assert_allclose(PCA(5).fit(X[::-1]).components_, A, atol=1e-12)
+
+
+def test_one_fit_from_moments_equals_the_fit_from_rows_and_forgets_the_classes():
+    X, y = rows(), np.arange(40) % 3
+    a, b = PCA(3).fit(X), PCA(3).fit_moments(Moments.by_class(X, y))
+    assert_allclose(a.components_, b.components_, atol=1e-12)
+    assert a.n_samples_ == b.n_samples_ == 40
+    assert a.get_feature_names_out().tolist() == ["pca0", "pca1", "pca2"]
+
+
+def test_bytes_and_floats_of_the_same_pixels_give_the_same_span():
+    X = np.random.default_rng(0).integers(0, 256, (200, 6)).astype(np.uint8)
+    a, b = PCA(2).fit(X), PCA(2).fit(X.astype(np.float64))
+    assert_allclose(projector(a.components_), projector(b.components_), atol=1e-10)
+    assert_allclose(a.transform(X), a.transform(X.astype(np.float64)))
+
+
+def test_float32_rows_give_float32_codes_and_images_but_float64_attributes():
+    X = rows().astype(np.float32)
+    pca = PCA(2).fit(X)
+    Z = pca.transform(X)
+    assert Z.dtype == pca.inverse_transform(Z).dtype == np.float32
+    assert pca.components_.dtype == pca.mean_.dtype == np.float64
+
+
+def test_none_keeps_exactly_the_rank():
+    X = rows(n=5)  # 5 rows span 4 directions around their mean
+    assert PCA().fit(X).n_components_ == 4
+    assert PCA().fit(np.c_[rows(), np.ones(40), rows()[:, 0]]).n_components_ == 7  # a constant and a copied pixel
+
+
+def test_none_keeps_the_rank_of_real_digits(mnist):
+    X = mnist[0]
+    assert PCA().fit(X).n_components_ == np.linalg.matrix_rank(X.astype(np.float64) - X.mean(axis=0, dtype=float))
+
+
+@pytest.mark.statement("C1")
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4))
+def test_no_matrix_of_rank_k_comes_closer_than_the_truncated_svd(seed, k):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(9, 5)) * rng.uniform(0.1, 3, 5)
+    Xc = X - X.mean(axis=0)
+    D = np.linalg.svd(Xc, compute_uv=False)
+    pca = PCA(k).fit(X)
+    best = np.linalg.norm(X - pca.inverse_transform(pca.transform(X))) ** 2
+    assert best == pytest.approx((D[k:] ** 2).sum(), rel=1e-9)
+    near = pca.transform(X) @ pca.components_ + 0.01 * rng.normal(size=(9, k)) @ rng.normal(size=(k, 5))
+    for other in (rng.normal(size=(9, k)) @ rng.normal(size=(k, 5)), near):
+        U, s, Vt = np.linalg.svd(other, full_matrices=False)
+        other = (U[:, :k] * s[:k]) @ Vt[:k]  # whatever was drawn, at most rank k
+        assert np.linalg.norm(Xc - other) ** 2 >= best * (1 - 1e-9)
+
+
+@pytest.mark.statement("C1")
+def test_the_closest_matrix_is_unique_only_across_a_gap():
+    gap, tie = np.diag([3.0, 2.0, 1.0]), np.diag([3.0, 2.0, 2.0])
+    turned = np.array([0, 1, 1]) / np.sqrt(2)  # another unit vector of the tied plane
+    first = np.diag([3.0, 0, 0])
+    assert np.linalg.norm(tie - first - 2 * np.outer(turned, turned)) == pytest.approx(2)  # rank 2, error D_3 = 2
+    assert np.linalg.norm(tie - np.diag([3.0, 2, 0])) == pytest.approx(2)  # a second minimiser
+    assert np.linalg.norm(gap - first - 2 * np.outer(turned, turned)) > 1 + 0.1  # with a gap the turned one loses
+
+
+@pytest.mark.statement("C2")
+@given(st.integers(0, 2**32 - 1))
+def test_the_error_of_any_single_image_never_grows_with_k(seed):
+    pca = PCA().fit(rows())
+    x = np.random.default_rng(seed).normal(size=7) * 10  # nothing to do with the training rows
+    Z = pca.transform(x[None])
+    errors = [np.sum((x - pca.mean_ - Z[0, :k] @ pca.components_[:k]) ** 2) for k in range(8)]
+    assert (np.diff(errors) <= 1e-10 * errors[0]).all()
+    assert errors[-1] <= 1e-20 * errors[0]
+
+
+@pytest.mark.statement("C2", "L13")
+def test_reconstruction_of_new_digits_is_monotone_in_k(mnist):
+    train, test = mnist
+    errors = LinearGenerativeModel(PCA(64)).fit(train).reconstruction_error(test)
+    assert (np.diff(errors) < 0).all()
+
+
+@pytest.mark.parametrize(
+    ("k", "words"),
+    [
+        (0, "n_components=0; give a whole number of 1 or more"),
+        (-1, "n_components=-1"),
+        (2.0, r"n_components=2\.0"),
+        (True, "n_components=True"),
+        ("two", "n_components='two'"),
+        (8, "n_components=8 but n_samples=40 rows span only 7 directions"),
+    ],
+)
+def test_a_wrong_number_of_components_is_named(k, words):
+    with pytest.raises(ValueError, match=words):
+        PCA(k).fit(rows())
+
+
+@pytest.mark.parametrize(
+    ("X", "words"),
+    [
+        (np.full((5, 3), 0.1), "all rows are equal"),
+        (np.ones((1, 3)), "n_samples=1"),
+        (np.zeros((0, 3)), "0 sample"),
+        (np.zeros((5, 0)), "0 feature"),
+        ([[1.0, np.nan], [2.0, 1.0]], "NaN"),
+        ([[1.0, np.inf], [2.0, 1.0]], "infinity"),
+    ],
+)
+def test_rows_that_span_nothing_are_named(X, words):
+    with pytest.raises(ValueError, match=words):
+        PCA().fit(X)
+
+
+def test_wrong_widths_are_named():
+    pca = PCA(2).fit(rows())
+    with pytest.raises(ValueError, match=r"6 features.*7 features"):
+        pca.transform(rows()[:, :6])
+    with pytest.raises(ValueError, match="Z has 3 codes a row but the model was fitted with 2"):
+        pca.inverse_transform(np.zeros((1, 3)))
+
+
+def test_a_constant_pixel_comes_back_as_it_was():
+    X = rows()
+    X[:, 3] = 0.1
+    pca = PCA(2).fit(X)
+    assert_allclose(pca.inverse_transform(pca.transform(X))[:, 3], 0.1, rtol=1e-14)
+    assert_array_equal(pca.components_[:, 3].round(14), 0)
