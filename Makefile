@@ -1,0 +1,58 @@
+# One word per job. `make help` lists them.
+# Another Python: make book PYTHON=python3.12
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+RUN    := $(BIN)/python
+READY  := $(VENV)/.ready
+# Two notebooks run at a time, so one BLAS thread each.
+ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+SOURCES := $(shell find linvae tests -name '*.py')
+
+.DELETE_ON_ERROR:
+.PHONY: help book test check refresh serve browser clean
+
+help:  ## list the jobs
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.version_info >= (3, 11) or sys.exit("$(PYTHON) is Python " + v + ", the book needs 3.11 or later; say which to use: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check -e '.[plot,book,test,dev]'
+	@touch $@
+
+$(VENV)/.ready-browser: $(READY)
+	$(RUN) -m pip install --quiet --disable-pip-version-check -e '.[browser]'
+	@touch $@
+
+# What came out of the tests that prove a statement; `make check` and `make book` both read it.
+build/statements.json: $(READY) $(SOURCES)
+	$(ONE_THREAD) $(RUN) -m pytest tests -q -m statement --statements-report $@
+
+book: $(READY) build/statements.json  ## build the book, every warning an error
+	$(BIN)/jupyter-book build . -W -n --keep-going
+	@echo "Open $(CURDIR)/_build/html/index.html, or run make serve."
+
+test: $(READY)  ## run the tests, then every chapter against its stored outputs
+	$(ONE_THREAD) $(RUN) -m pytest -n 2
+	$(ONE_THREAD) $(RUN) -m pytest -n 2 --dist loadfile --nbval --nbval-current-env book
+
+check: $(READY) build/statements.json  ## lint, types, notebook hygiene, statements
+	$(BIN)/ruff check linvae tests tools book
+	$(BIN)/ruff format --check linvae tests tools book
+	$(BIN)/mypy
+	$(RUN) tools/hygiene.py
+	$(RUN) tools/statements.py check
+
+refresh: $(READY)  ## run the chapters again and store their outputs; CHAPTER=book/naive.ipynb for one
+	$(RUN) tools/refresh.py $(CHAPTER)
+
+serve: book  ## show the built book at http://localhost:8000
+	$(RUN) -m http.server 8000 --bind localhost --directory _build/html
+
+browser: book $(VENV)/.ready-browser  ## open every built page in Chromium, network off
+	$(RUN) -m pytest tests/browser
+
+clean:  ## remove what was built; the installed .venv stays
+	rm -rf _build build dist .pytest_cache .mypy_cache .ruff_cache
