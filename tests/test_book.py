@@ -8,6 +8,7 @@ from pathlib import Path
 import hygiene
 import nbformat
 import pytest
+import refresh
 import yaml
 
 import linvae
@@ -52,6 +53,27 @@ def test_contents_list_every_page_and_nothing_else():
     listed = [toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])]
     pages = [f"book/{path.stem}" for path in (ROOT / "book").iterdir() if path.suffix in {".md", ".ipynb"}]
     assert sorted(listed) == sorted(pages)
+
+
+@pytest.mark.statement("L17")
+def test_the_claim_of_speed_carries_its_figures():
+    """The talk says "fast"; the chapter shows seconds beside error, for the linear model, a rival and a baseline."""
+    notebook = nbformat.read(ROOT / "book" / "why.ipynb", as_version=4)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    glued = {
+        output.metadata.scrapbook.name: float(value)
+        for output in outputs
+        for kind, value in output.get("data", {}).items()
+        if kind == "application/papermill.record/text/plain" and value.replace(".", "", 1).isdigit()
+    }
+    assert 0 < glued["linear_fastest"] <= glued["linear_seconds"] <= glued["linear_slowest"]
+    assert glued["linear_slowest"] < glued["seconds_to_pass"] <= glued["net_seconds"]
+    assert 0 < glued["net_spread"] < glued["net_error"] < glued["linear_error"] < glued["mean_error"]
+
+
+def test_the_landing_pages_picture_is_the_chapters_own():
+    notebook = nbformat.read(ROOT / "book" / "naive.ipynb", as_version=4)
+    assert refresh.picture(notebook, refresh.COVER) == (ROOT / "book" / "_static" / "cover.png").read_bytes()
 
 
 def test_versions_agree():

@@ -29,6 +29,7 @@ def assert_same(a, b, **tolerance):
         assert_allclose(getattr(a, name), getattr(b, name), **(tolerance or CLOSE))
 
 
+@pytest.mark.statement("M1")
 @given(batches())
 def test_merging_batches_equals_one_pass(parts):
     assert_same(Moments.of(parts[0]) + Moments.of(parts[1]), Moments.of(np.vstack(parts)))

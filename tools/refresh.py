@@ -4,6 +4,7 @@ Running it twice gives the same bytes, so a change in the file is a change in th
 state, fixed metadata, and cell ids that follow from the order of the cells.
 """
 
+import base64
 import os
 import sys
 import time
@@ -20,6 +21,7 @@ METADATA = {
 # The kernel warns that its sockets are not encrypted. They do not leave this machine.
 QUIET = ["--IPKernelApp.log_level=40"]
 CELL_METADATA = {"mystnb", "tags"}
+COVER = "fig-naive"  # the figure that the landing page shows too
 
 
 def refresh(path: Path) -> None:
@@ -39,6 +41,17 @@ def refresh(path: Path) -> None:
     nbformat.validate(notebook)
     text = nbformat.writes(notebook).rstrip("\n") + "\n"
     path.write_text(text, encoding="utf-8", newline="\n")
+    cover = picture(notebook, COVER)
+    if cover:
+        (path.parent / "_static" / "cover.png").write_bytes(cover)
+
+
+def picture(notebook: nbformat.NotebookNode, name: str) -> bytes | None:
+    """Return the stored picture of the figure of that name, if it is in this chapter."""
+    for cell in notebook.cells:
+        if cell.metadata.get("mystnb", {}).get("figure", {}).get("name") == name:
+            return base64.b64decode(next(output.data["image/png"] for output in cell.outputs if "data" in output))
+    return None
 
 
 def clean(notebook: nbformat.NotebookNode) -> None:
