@@ -10,7 +10,7 @@ from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import eigh
+from scipy.linalg import eigh, qr, solve_triangular
 from scipy.linalg.lapack import dpocon, dpotrf, dpotrs
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -45,10 +45,9 @@ class MMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     Notes
     -----
-    Solved from `CrossMoments` by Cholesky's factor, every code scaled to unit variance, so that units do not matter.
-    Where the scaled scatter is singular (reciprocal condition number up to 1e-12) the pseudo-inverse of the unscaled
-    one takes over: directions of code space with less than 1e-12 of the largest variance get no weight (Penrose 1955;
-    Hoerl and Kennard 1970).
+    Solved from `CrossMoments`, every code scaled to unit variance first, so that units do not matter: by Cholesky's
+    factor, or, where the scaled scatter has a reciprocal condition number of 1e-12 or less, by its pseudo-inverse.  So
+    two codes that differ by less than a millionth of their spread count as one (Penrose 1955; Hoerl and Kennard 1970).
 
     Examples
     --------
@@ -97,14 +96,22 @@ class MMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
 def _least_squares(S: Array, T: Array) -> Array:
     """Return the W (k, d) of least norm among the minimisers of tr(W'SW) - 2 tr(W'T), S positive semi-definite."""
-    if len(S) == 0:
-        return T
+    W = np.zeros_like(T)
     scale = np.sqrt(np.diag(S))
-    if scale.all():
-        factor, failed = dpotrf(S / np.outer(scale, scale), lower=1)
-        # rcond of the scaled S; its 1-norm is at most k, and k keeps the test on the safe side
-        if not failed and dpocon(factor, len(S), uplo="L")[0] > RANK_TOLERANCE:
-            return dpotrs(factor, T / scale[:, None], lower=1)[0] / scale[:, None]
-    values, Q = eigh(S)
+    varied = scale > 0  # a constant code explains nothing and gets no weight
+    if not varied.any():
+        return W
+    scale = scale[varied, None]
+    R, T = S[np.ix_(varied, varied)] / (scale * scale.T), T[varied] / scale
+    factor, failed = dpotrf(R, lower=1)
+    # The reciprocal condition number; k bounds the 1-norm of R, and errs on the safe side.
+    if not failed and dpocon(factor, len(R), uplo="L")[0] > RANK_TOLERANCE:
+        W[varied] = dpotrs(factor, T, lower=1)[0] / scale
+        return W
+    values, Q = eigh(R)
     kept = values > RANK_TOLERANCE * values[-1]
-    return (Q[:, kept] / values[kept]) @ (Q[:, kept].T @ T)
+    # Every minimiser has Q' diag(scale) W = target; the shortest one lies in the range of diag(scale) Q.
+    target = (Q[:, kept].T @ T) / values[kept, None]
+    range_, triangle = qr(scale * Q[:, kept], mode="economic")
+    W[varied] = range_ @ solve_triangular(triangle, target, trans="T")
+    return W

@@ -1,7 +1,7 @@
 """Encoders: moments in, an affine map z = A (x - mu) out.
 
 `PCA` keeps the k directions of largest variance.  The one equation: C = V diag(lambda) V', A = V_k'.
-Chapters: "An autoencoder is a pair of functions" and "PCA and least squares make an autoencoder".
+Chapter: "The best linear autoencoder is PCA".
 """
 
 from __future__ import annotations
@@ -72,8 +72,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         # A negative eigenvalue of a covariance is rounding, and lies below the tolerance: it is never kept.
         rank = int((eigenvalues > RANK_TOLERANCE * eigenvalues[0]).sum())
         k = self._checked_n_components(rank, moments.n)
-        signs = np.sign(vectors[np.abs(vectors[:, :k]).argmax(axis=0), np.arange(k)])
-        self.components_ = np.ascontiguousarray((vectors[:, :k] * signs).T)
+        self.components_ = _fixed_signs(vectors[:, :k].T)
         self.mean_ = moments.mean
         self.explained_variance_ = eigenvalues[:k].copy()
         self.explained_variance_ratio_ = self.explained_variance_ / np.trace(moments.covariance)
@@ -85,11 +84,13 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         if k is not None and (not isinstance(k, Integral) or isinstance(k, bool) or k < 1):
             raise ValueError(f"n_components={k!r}; give a whole number of 1 or more, or None for all directions")
         if rank == 0:
-            raise ValueError(f"all rows are equal (n_samples={n}), so no direction has variance; give varied rows")
+            raise ValueError(
+                f"all rows are equal (n_samples={n}), or differ by less than float64 can square; give varied rows"
+            )
         if k is not None and k > rank:
             raise ValueError(
-                f"n_components={k} but n_samples={n} rows span only {rank} directions around their mean; "
-                f"lower n_components to {rank}, or pass None to keep them all"
+                f"n_components={k} but n_samples={n} rows span only {rank} directions around their mean (with more "
+                f"than {RANK_TOLERANCE:.0e} of the largest variance); lower n_components to {rank}, or pass None"
             )
         return rank if k is None else int(k)
 
@@ -114,6 +115,13 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _fixed_signs(components: Array) -> Array:
+    """Turn each row so that its entry of largest magnitude, the first of them in a tie, is positive."""
+    sizes = np.abs(components)
+    first = (sizes >= (1 - 1e-8) * sizes.max(axis=1, keepdims=True)).argmax(axis=1)
+    return components * np.sign(components[np.arange(len(components)), first])[:, None]
 
 
 def check_codes(Z: ArrayLike, k: int) -> Array:

@@ -7,6 +7,7 @@ squares make an autoencoder" and "Least squares undoes PCA".
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         None means PCA(min(8, d)).  `PCA` is fitted from moments, in one pass over the rows; any other scikit-learn
         transformer is fitted on rows.
     decoder : decoder or None
-        Anything with `fit_moments(cross)` and `predict(Z)`; None means MMLR().
+        Anything with `fit_moments(cross)`, `predict(Z)`, `coef_` and `intercept_`; None means MMLR().
     conditional : "none"
         One encoder and one decoder for all rows.
 
@@ -58,17 +59,20 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         self.conditional = conditional
 
     def fit(self, X: ArrayLike, y: Any = None) -> LinearGenerativeModel:
-        """Fit on images X (n, d); y is ignored."""
+        """Fit on images X (n, d); y (n,) is passed on to an encoder that is fitted on rows, and not used otherwise."""
         images: Array = validate_data(self, X, dtype=PIXEL_TYPES)
         if hasattr(self._encoder(images.shape[1]), "fit_moments"):
             return self.fit_moments({None: Moments.of(images)})
-        self.encoder_ = clone(self.encoder).fit(images)
+        self.encoder_ = clone(self.encoder).fit(images, y)
         return self._fit_decoder(CrossMoments.of(self.encoder_.transform(images), images))
 
     def fit_moments(self, class_moments: dict[Hashable, Moments]) -> LinearGenerativeModel:
         """Fit on moments by class, with no rows; the encoder must take moments too."""
         moments = Moments.pool(class_moments)
-        self.encoder_ = clone(self._encoder(moments.mean.size)).fit_moments(class_moments)
+        encoder = self._encoder(moments.mean.size)
+        if not hasattr(encoder, "fit_moments"):
+            raise TypeError(f"{type(encoder).__name__} is fitted on rows, not on moments; call fit(X)")
+        self.encoder_ = clone(encoder).fit_moments(class_moments)
         A = self.encoder_.components_
         return self._fit_decoder(CrossMoments.from_affine(moments, A, -A @ self.encoder_.mean_))
 
@@ -78,6 +82,10 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     def _fit_decoder(self, cross: CrossMoments) -> LinearGenerativeModel:
         if self.conditional != "none":
             raise ValueError(f'conditional={self.conditional!r} is not known; give "none"')
+        if not hasattr(self._new_decoder(), "fit_moments"):
+            raise TypeError(
+                f"{type(self.decoder).__name__} has no fit_moments; give a decoder of linvae, such as MMLR()"
+            )
         self.cross_moments_ = cross
         self.decoder_ = self._new_decoder().fit_moments(cross)
         self.n_features_in_ = cross.mean_x.size
@@ -103,8 +111,9 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     def reconstruction_error(self, X: ArrayLike, n_components: Sequence[int] | None = None) -> Array:
         """Return the mean over rows of |x - x_hat|^2 for every number of codes, from this one fit.
 
-        In squared pixels, summed over the d pixels; accurate to about 1e-15 of the error of the mean image.  Each
-        decoder is refitted to its first j codes from `cross_moments_`, without the training rows; X is read once.
+        In squared pixels, summed over the d pixels; accurate to about 1e-15 of the error of the mean image (codes are
+        computed in float64 for this, where the encoder can).  Each decoder is refitted to its first j codes from
+        `cross_moments_`, without the training rows; X is read once.
 
         Parameters
         ----------
@@ -117,8 +126,10 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         -------
         errors : array (len(n_components),), or (k + 1,) for None, so that errors[j] keeps j codes
         """
-        cross = CrossMoments.of(self.transform(X), validate_data(self, X, dtype=PIXEL_TYPES, reset=False))
-        counts = range(self._n_features_out + 1) if n_components is None else n_components
+        check_is_fitted(self)
+        images = validate_data(self, X, dtype=np.float64, reset=False)
+        cross = CrossMoments.of(self.transform(images), images)
+        counts = range(self._n_features_out + 1) if n_components is None else np.atleast_1d(n_components)
         errors = []
         for j in counts:
             decoder = self._new_decoder().fit_moments(self.cross_moments_.leading(j))
@@ -127,10 +138,11 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
 
     def interpolate(self, a: ArrayLike, b: ArrayLike, n_steps: int = 10) -> Array:
         """Decode n_steps points of the straight line from code a (k,) to code b (k,), ends included: (n_steps, d)."""
-        if n_steps < 2:
-            raise ValueError(f"n_steps={n_steps}; a path has two ends, give 2 or more")
-        ends = check_codes(np.stack([np.asarray(a), np.asarray(b)]), self._n_features_out)
-        return self.inverse_transform(np.linspace(ends[0], ends[1], n_steps, dtype=ends.dtype))
+        check_is_fitted(self)
+        if not isinstance(n_steps, Integral) or n_steps < 2:
+            raise ValueError(f"n_steps={n_steps!r}; a path has two ends, give a whole number of 2 or more")
+        start, end = (check_codes(np.atleast_2d(code), self._n_features_out)[0] for code in (a, b))
+        return self.inverse_transform(np.linspace(start, end, n_steps, dtype=np.result_type(start, end)))
 
     @property
     def _n_features_out(self) -> int:

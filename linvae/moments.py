@@ -5,7 +5,8 @@ algebra on small matrices.  The one equation: two batches a and b merge as
 
     S_ab = S_a + S_b + n_a n_b / (n_a + n_b) (m_a - m_b)(m_a - m_b)'        (Chan, Golub and LeVeque 1983)
 
-so moments add, over chunks of a file, over classes, over machines.  Chapter: "A linear fit takes a second".
+so moments add, over chunks of a file, over classes, over machines.
+Chapter: "A linear fit needs one pass over the data".
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from functools import reduce
+from numbers import Integral
 from operator import add
 from typing import Any
 
@@ -23,6 +25,9 @@ Array = NDArray[Any]
 
 CHUNK = 1024
 """Rows held as floats at one time.  At most 1,024: see `_byte_moments`."""
+
+BYTE_BLOCK = 2**19
+"""Rows of bytes summed as whole numbers before they are centred: (2^19)^2 times 2^14 stays below 2^53."""
 
 RANK_TOLERANCE = 1e-12
 """A direction whose variance is below this share of the largest one counts as having none (a scatter summed in
@@ -61,8 +66,7 @@ class Moments:
     scatter: Array
 
     def __post_init__(self) -> None:
-        if self.n < 0:
-            raise ValueError(f"n={self.n} rows; a count is 0 or more")
+        _check_count(self.n)
         d = np.shape(self.mean)[0]
         _freeze(self, mean=(d,), scatter=(d, d))
 
@@ -116,6 +120,8 @@ class Moments:
     @classmethod
     def pool(cls, class_moments: dict[Hashable, Moments]) -> Moments:
         """Forget the labels: add up the moments of all classes."""
+        if not isinstance(class_moments, dict):
+            raise TypeError(f"class_moments is a {type(class_moments).__name__}; give a dict, {{label: moments}}")
         return _sum(class_moments.values(), "class_moments is empty; give at least one class")
 
     def __add__(self, other: Moments) -> Moments:
@@ -172,8 +178,7 @@ class CrossMoments:
     sxx_diag: Array
 
     def __post_init__(self) -> None:
-        if self.n < 0:
-            raise ValueError(f"n={self.n} rows; a count is 0 or more")
+        _check_count(self.n)
         k, d = np.shape(self.mean_z)[0], np.shape(self.mean_x)[0]
         _freeze(self, mean_z=(k,), mean_x=(d,), Szz=(k, k), Szx=(k, d), sxx_diag=(d,))
 
@@ -202,18 +207,25 @@ class CrossMoments:
     def from_affine(cls, moments: Moments, A: ArrayLike, b: ArrayLike) -> CrossMoments:
         """Return the cross moments of z = A x + b with x, from the moments of x alone: no pass over the rows.
 
+        A code whose variance is below 1e-14 of what its weights could give is rounding, and is stored as constant.
+
         Raises
         ------
         ValueError
-            If A is not (k, d) or b is not (k,).
+            If A is not (k, d) or b is not (k,), or an entry is not finite.
         """
         A, b = np.asarray(A, np.float64), np.asarray(b, np.float64)
         d = moments.mean.size
         if A.ndim != 2 or A.shape[1] != d or b.shape != A.shape[:1]:
             raise ValueError(f"A {A.shape} and b {b.shape} do not fit moments of {d} pixels; give A (k, {d}), b (k,)")
+        if not (np.isfinite(A).all() and np.isfinite(b).all()):
+            raise ValueError("A or b contains NaN or infinity; give finite numbers")
         Szx = A @ moments.scatter
         Szz = Szx @ A.T
         Szz = (Szz + Szz.T) / 2
+        # Along a direction without variance a'Sa is rounding, about 1e-16 |a|^2 tr S: such a code is a constant.
+        constant = np.diag(Szz) <= 1e-14 * (A**2).sum(axis=1) * np.trace(moments.scatter)
+        Szx[constant], Szz[constant], Szz[:, constant] = 0, 0, 0
         return cls(moments.n, A @ moments.mean + b, moments.mean, Szz, Szx, np.diag(moments.scatter))
 
     def __add__(self, other: CrossMoments) -> CrossMoments:
@@ -235,8 +247,8 @@ class CrossMoments:
 
     def leading(self, k: int) -> CrossMoments:
         """Return the cross moments of the first k codes alone."""
-        if not 0 <= k <= self.mean_z.size:
-            raise ValueError(f"k={k} but there are {self.mean_z.size} codes; ask for 0 to {self.mean_z.size}")
+        if not isinstance(k, Integral) or isinstance(k, bool) or not 0 <= k <= self.mean_z.size:
+            raise ValueError(f"k={k} but there are {self.mean_z.size} codes; ask for a whole number up to that")
         return CrossMoments(self.n, self.mean_z[:k], self.mean_x, self.Szz[:k, :k], self.Szx[:k], self.sxx_diag)
 
     def mean_squared_distance(self, coef: ArrayLike, intercept: ArrayLike) -> float:
@@ -250,8 +262,13 @@ class CrossMoments:
         return float(squares / self.n + bias @ bias)
 
 
+def _check_count(n: Any) -> None:
+    if not isinstance(n, Integral) or n < 0:
+        raise ValueError(f"n={n!r} rows; a count is a whole number, 0 or more")
+
+
 def _freeze(record: object, **shapes: tuple[int, ...]) -> None:
-    """Store each named field as a read-only float64 view of its stated shape."""
+    """Store each named field as a read-only float64 view (no copy) of its stated shape."""
     for name, shape in shapes.items():
         value = np.asarray(getattr(record, name), np.float64).view()
         if value.shape != shape:
@@ -263,6 +280,8 @@ def _freeze(record: object, **shapes: tuple[int, ...]) -> None:
 
 
 def _as_rows(X: ArrayLike, name: str) -> Array:
+    if np.ma.isMaskedArray(X) or hasattr(X, "toarray"):
+        raise ValueError(f"{name} is a {type(X).__name__}; give a plain array, masks filled and zeros written out")
     X = np.asarray(X)
     if X.ndim != 2:
         raise ValueError(f"{name} has shape {X.shape}; give one flat image a row, shape (n, d)")
@@ -273,11 +292,15 @@ def _as_rows(X: ArrayLike, name: str) -> Array:
 
 def _group(y: ArrayLike, n: int) -> tuple[list[Hashable], list[Array]]:
     """Return the sorted labels and, for each, the row numbers that carry it."""
-    y = np.asarray(y)
+    y = y if isinstance(y, np.ndarray) else np.asarray(y, object)  # NumPy would write [1, "a"] as ["1", "a"]
     if y.shape != (n,):
         raise ValueError(f"y has shape {y.shape} beside {n} rows; give one label a row, shape ({n},)")
-    if y.dtype.kind == "f" and np.isnan(y).any():
-        raise ValueError("y holds NaN; give every row a label or drop it")
+    if (y.dtype == object and any(label is None for label in y)) or (y != y).any():
+        raise ValueError("y holds None or NaN; give every row a label or drop it")
+    if y.dtype == object:
+        if len({isinstance(label, str) for label in y}) > 1:
+            raise ValueError("y mixes text with other labels; give labels of one type")
+        y = np.asarray(y.tolist())
     labels, inverse = np.unique(y, return_inverse=True)
     ends = np.cumsum(np.bincount(inverse, minlength=len(labels)))[:-1]
     return labels.tolist(), np.split(np.argsort(inverse, kind="stable"), ends) if len(labels) else []
@@ -299,6 +322,8 @@ def _byte_moments(X: Array, rows: Array) -> Moments:
 
     The result depends on neither the BLAS nor the order of its sums, and single precision halves the cost.
     """
+    if len(rows) > BYTE_BLOCK:
+        return _byte_moments(X, rows[:BYTE_BLOCK]) + _byte_moments(X, rows[BYTE_BLOCK:])
     d, n = X.shape[1], len(rows)
     total, gram = np.zeros(d), np.zeros((d, d))
     for start in range(0, n, CHUNK):
@@ -312,6 +337,8 @@ def _byte_moments(X: Array, rows: Array) -> Moments:
 
 def _centre(chunk: Array, name: str) -> tuple[Array, Array]:
     """Return the mean of a chunk and its centred copy, float64; a constant pixel is centred to exactly 0."""
+    if chunk.dtype.kind in "iu" and chunk.dtype.itemsize == 8 and (chunk.max() > 2**53 or chunk.min() < -(2**53)):
+        raise ValueError(f"{name} holds whole numbers beyond 2^53, which float64 cannot tell apart; subtract an offset")
     centred = chunk.astype(np.float64)
     if not np.isfinite(centred).all():
         raise ValueError(f"{name} contains NaN or infinity; drop or impute those rows first")

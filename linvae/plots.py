@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -70,19 +69,29 @@ def reconstruction_strip(
     ax: Axes | None = None,
 ) -> Axes:
     """Draw originals (n, d) as the first row and each named set of reconstructions (n, d) as a row below."""
-    rows = {"original": original, **reconstructions}
-    return _label_rows(_draw(list(map(np.asarray, rows.values())), shape, ax), list(rows))
+    if "original" in reconstructions:
+        raise ValueError('a reconstruction is named "original", as the first row is; give it another name')
+    return _named_rows({"original": original, **reconstructions}, shape, ax)
 
 
 def interpolation_strip(
     paths: Mapping[str, ArrayLike], *, shape: tuple[int, int] | None = None, ax: Axes | None = None
 ) -> Axes:
     """Draw each named path of images (n_steps, d) as a row, first end at the left, last at the right."""
-    return _label_rows(_draw(list(map(np.asarray, paths.values())), shape, ax), list(paths))
+    return _named_rows(paths, shape, ax)
 
 
-def scree(explained_variance_ratio: ArrayLike, share: float = 0.95, *, ax: Axes | None = None) -> Axes:
+def scree(
+    explained_variance_ratio: ArrayLike,
+    share: float = 0.95,
+    *,
+    name: str = "",
+    color: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw the share of variance kept by the first k directions against k, and mark the first k to reach `share`.
+
+    This is the running sum of a scree plot's bars.  Called again on the same `ax`, it adds a curve.
 
     Parameters
     ----------
@@ -90,23 +99,34 @@ def scree(explained_variance_ratio: ArrayLike, share: float = 0.95, *, ax: Axes 
         Largest first, as `PCA.explained_variance_ratio_`.
     share : float
         Above 0, up to 1.
+    name : str
+        Written beside the mark.
+    color : color or None
 
     Raises
     ------
     ValueError
-        If the ratios never add up to `share`.
+        If share is outside (0, 1], or the ratios never add up to it, or add up to more than 1.
     """
+    if not 0 < share <= 1:
+        raise ValueError(f"share={share}; give a share of the variance, above 0 and up to 1")
     kept = np.cumsum(explained_variance_ratio)
+    total = kept[-1] if kept.size else 0.0
+    if total > 1 + 1e-6:
+        raise ValueError(f"the ratios add up to {total:.3f}, above 1; give explained_variance_ratio_, not variances")
     reached = np.flatnonzero(kept >= share - 1e-12)  # a sum of ratios may miss 1 by rounding
-    if not 0 < share <= 1 or not reached.size:
-        raise ValueError(f"share={share} is not reached: {kept.size} directions keep {kept[-1]:.3f} of the variance")
+    if not reached.size:
+        raise ValueError(f"share={share} is not reached: {kept.size} directions keep {total:.3f} of the variance")
     ax = ax or plt.subplots()[1]
     k = int(reached[0]) + 1
-    ax.plot(np.arange(1, kept.size + 1), kept, color=COLORS["real"])
+    (line,) = ax.plot(np.arange(1, kept.size + 1), kept, color=color or COLORS["real"])
     ax.plot([k, k, 0], [0, share, share], color=COLORS["controls"], linewidth=1, linestyle="--")
-    ax.annotate(f"{share:.0%} at k = {k}", (k, share), xytext=(8, -18), textcoords="offset points")
-    ax.set(xlabel="number of directions k", ylabel="share of variance kept", xlim=(0, kept.size), ylim=(0, 1.02))
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    note = f"{100 * share:.4g}% at k = {k}"
+    ax.annotate(f"{name}: {note}" if name else note, (k, share), (8, -18 - 18 * len(ax.texts)), color=line.get_color(),
+                textcoords="offset points")  # fmt: skip
+    ax.set(xlabel="number of directions $k$", ylabel="share of variance kept", ylim=(0, 1.02))
+    ax.set_xlim(0, max(kept.size, ax.get_xlim()[1] if len(ax.texts) > 1 else 0))
+    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     return ax
 
 
@@ -120,6 +140,8 @@ def _draw(rows: Sequence[Array], shape: tuple[int, int] | None, ax: Axes | None)
     """Draw rows of images (n_i, d) as one picture, one empty pixel between neighbours."""
     if not rows or any(row.ndim != 2 or len(row) == 0 for row in rows):
         raise ValueError(f"rows of shapes {[row.shape for row in rows]}; give one flat image a row, shape (n, d)")
+    if any(row.dtype.kind in "iu" and row.max() > 1 for row in rows):
+        raise ValueError("images hold whole numbers above 1; divide bytes by 255, white is 1 here")
     d = rows[0].shape[1]
     h, w = shape or (math.isqrt(d), math.isqrt(d))
     if any(row.shape[1] != h * w for row in rows):
@@ -138,9 +160,13 @@ def _draw(rows: Sequence[Array], shape: tuple[int, int] | None, ax: Axes | None)
     return ax
 
 
-def _label_rows(ax: Axes, names: Sequence[Any]) -> Axes:
-    """Write a name beside each row of a picture made by `_draw`."""
+def _named_rows(named: Mapping[str, ArrayLike], shape: tuple[int, int] | None, ax: Axes | None) -> Axes:
+    """Draw rows of equally many images, the name of each beside it."""
+    rows = [np.asarray(images) for images in named.values()]
+    if len({len(row) for row in rows}) > 1:
+        raise ValueError(f"rows of {[len(row) for row in rows]} images; give each row as many as the others")
+    ax = _draw(rows, shape, ax)
     height = ax.images[-1].get_size()[0] + 1  # one empty pixel a row, the last row's included
-    ax.set_yticks([(i + 0.5) * height / len(names) - 1 for i in range(len(names))], names)
+    ax.set_yticks([(i + 0.5) * height / len(rows) - 1 for i in range(len(rows))], list(named))
     ax.tick_params(length=0)
     return ax

@@ -74,6 +74,27 @@ def test_codes_of_very_different_units_are_not_taken_for_dependent(seed, exponen
     assert_allclose(scaled.coef_ * [1, unit, 1, 1], MMLR().fit(Z, X).coef_, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.parametrize("extra", ["nothing", "a constant", "a copy", "a sum"])
+def test_an_uninformative_code_changes_no_prediction_whatever_the_units(extra):
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(500, 2))
+    x = z.sum(axis=1, keepdims=True)
+    Z = z * [1e7, 1]
+    Z = np.c_[Z, {"nothing": z[:, :0], "a constant": np.ones(500), "a copy": Z[:, 0], "a sum": Z.sum(axis=1)}[extra]]
+    assert_allclose(MMLR().fit(Z, x).predict(Z), x, atol=1e-6)  # 1e7 times the rounding of the normal equations
+
+
+def test_a_code_along_a_direction_without_variance_is_a_constant():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        X = rng.normal(size=(200, 2)) @ rng.normal(size=(2, 6))
+        flat = np.linalg.svd(X)[2][2:]
+        A = np.stack([np.eye(6)[0], flat[0]])
+        cross = CrossMoments.from_affine(Moments.of(X), A, np.zeros(2))
+        assert cross.Szz[1, 1] == 0
+        assert np.abs(MMLR().fit_moments(cross).coef_).max() < 1e3
+
+
 def test_one_pixel_gives_one_dimensional_predictions():
     Z, X = problem()
     one, many = MMLR().fit(Z, X[:, 0]), MMLR().fit(Z, X[:, :1])

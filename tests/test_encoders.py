@@ -61,6 +61,13 @@ def test_signs_are_deterministic():
     assert_allclose(PCA(5).fit(X[::-1]).components_, A, atol=1e-12)
 
 
+def test_signs_are_deterministic_where_two_entries_tie():
+    X = np.array([[1.0, -1.0], [-2.0, 2.0], [3.0, -3.0], [0.5, 0.5]])
+    X = np.vstack([X, -X])
+    directions = [PCA(1).fit(X[np.random.default_rng(seed).permutation(8)]).components_ for seed in range(20)]
+    assert_allclose(directions, np.broadcast_to([[[0.5**0.5, -(0.5**0.5)]]], (20, 1, 2)), atol=1e-12)
+
+
 def test_one_fit_from_moments_equals_the_fit_from_rows_and_forgets_the_classes():
     X, y = rows(), np.arange(40) % 3
     a, b = PCA(3).fit(X), PCA(3).fit_moments(Moments.by_class(X, y))

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.decomposition import KernelPCA, TruncatedSVD
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import Ridge
 
 from linvae import MMLR, PCA, LinearGenerativeModel, Moments
 
@@ -80,6 +83,29 @@ def test_float32_images_come_back_as_float32():
     assert model.reconstruct(X).dtype == model.interpolate(*model.transform(X[:2])).dtype == np.float32
 
 
+def test_an_encoder_fitted_on_rows_gets_the_labels():
+    X, y = rows(), np.arange(80) % 3
+    model = LinearGenerativeModel(LinearDiscriminantAnalysis()).fit(X, y)
+    assert model.transform(X).shape == (80, 2)
+
+
+def test_errors_of_float32_images_are_computed_in_float64():
+    X = (rows() + 1e4).astype(np.float32)
+    assert LinearGenerativeModel(PCA(12)).fit(X).reconstruction_error(X)[-1] < 1e-9
+
+
+def test_parts_that_take_no_moments_are_named():
+    with pytest.raises(TypeError, match="TruncatedSVD is fitted on rows"):
+        LinearGenerativeModel(TruncatedSVD(2)).fit_moments({0: Moments.of(rows())})
+    with pytest.raises(TypeError, match="Ridge has no fit_moments"):
+        LinearGenerativeModel(PCA(2), Ridge()).fit(rows())
+
+
+def test_an_unfitted_model_says_so():
+    with pytest.raises(NotFittedError):
+        LinearGenerativeModel(PCA(2)).interpolate([0, 0], [1, 1])
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -88,6 +114,9 @@ def test_float32_images_come_back_as_float32():
         (lambda m: m.inverse_transform(np.zeros((1, 3))), "Z has 3 codes a row"),
         (lambda m: m.transform(rows(d=5)), "5 features"),
         (lambda m: m.interpolate([0, 0], [1, 1], n_steps=1), "n_steps=1"),
+        (lambda m: m.interpolate([0, 0], [1, 1], n_steps=2.5), "n_steps=2.5"),
+        (lambda m: m.interpolate([0, 0], [1], n_steps=2), "Z has 1 codes a row"),
+        (lambda m: m.reconstruction_error(rows(), [1.0]), r"k=1\.0 but there"),
         (lambda m: m.interpolate([0, 0, 0], [1, 1, 1]), "Z has 3 codes a row but"),
         (lambda m: m.reconstruction_error(rows(), [3]), "k=3 but there are 2 codes"),
         (lambda m: m.reconstruct([[np.nan] * 12]), "NaN"),

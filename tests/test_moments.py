@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_array
 
 from linvae import CrossMoments, Moments
 from linvae.moments import CHUNK
@@ -131,6 +132,23 @@ def test_a_large_offset_costs_the_centred_sums_nothing_and_the_naive_ones_everyt
     assert error(naive) > 1e-3  # 1e12 * 1e-16 per entry beside a variance of 1/12
 
 
+def test_bytes_keep_their_exactness_beyond_a_block(monkeypatch):
+    X = np.zeros((3_000, 2), np.uint8)
+    X[0, 0] = 1
+    monkeypatch.setattr("linvae.moments.BYTE_BLOCK", 1_000)
+    assert_allclose(Moments.of(X).scatter[0, 0], 1 - 1 / 3_000, rtol=1e-14)
+    assert_same(Moments.of(X), Moments.of(X.astype(float)))
+
+
+@pytest.mark.parametrize(
+    "labels", [["boot", "bag"], [1, 2], [1.5, 2.5], [True, False]], ids=lambda labels: str(labels[0])
+)
+def test_labels_may_be_text_numbers_or_truth_values_in_lists_or_arrays(labels):
+    X = np.arange(8.0).reshape(4, 2)
+    for y in (labels * 2, np.array(labels * 2), np.array(labels * 2, object)):
+        assert list(Moments.by_class(X, y)) == sorted(labels)
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
 def test_constant_pixels_have_exactly_no_scatter(dtype):
     X = np.random.default_rng(0).integers(0, 9, (2_500, 4)).astype(dtype)
@@ -209,7 +227,17 @@ X, Y = np.zeros((4, 2)), np.zeros(4)
         (lambda: Moments.of([[1.0, -np.inf]]), "X contains NaN or infinity"),
         (lambda: Moments.of([[-1e200], [1e200]]), "rescale"),
         (lambda: Moments.by_class(X, Y[:3]), r"y has shape \(3,\) beside 4 rows"),
-        (lambda: Moments.by_class(X, np.full(4, np.nan)), "y holds NaN"),
+        (lambda: Moments.by_class(X, np.full(4, np.nan)), "y holds None or NaN"),
+        (lambda: Moments.by_class(X, ["a", None, "b", "a"]), "holds None or NaN; give"),
+        (lambda: Moments.by_class(X, ["a", float("nan"), "b", "a"]), "holds None or NaN; give every"),
+        (lambda: Moments.by_class(X, np.array(["2026-01-01", "NaT"] * 2, "M8[D]")), "None or NaN; give every row"),
+        (lambda: Moments.by_class(X, [1, "a", 1, "a"]), "y mixes text with other labels"),
+        (lambda: Moments.of(np.array([[2**60, 1], [2**60 + 5, 2]])), "whole numbers beyond 2"),
+        (lambda: Moments.of(np.ma.masked_equal(X, 0)), "X is a MaskedArray"),
+        (lambda: Moments.of(csr_array(X)), "X is a csr_array"),
+        (lambda: Moments(2.5, np.zeros(2), np.eye(2)), r"n=2\.5"),
+        (lambda: Moments.of(X).push(np.full((3, 2), np.nan), np.zeros(3)), "A or b contains NaN"),
+        (lambda: CrossMoments.of(X, X).leading(1.0), r"k=1\.0"),
         (lambda: Moments.from_chunks([]), "no chunk"),
         (lambda: Moments.pool({}), "at least one class"),
         (lambda: Moments.zero(2) + Moments.zero(3), "2 and of 3 pixels"),
@@ -219,7 +247,7 @@ X, Y = np.zeros((4, 2)), np.zeros(4)
         (lambda: Moments.of(X).push(np.eye(3), np.zeros(3)), r"give A \(k, 2\)"),
         (lambda: CrossMoments.of(X, X[:3]), "Z has 4 rows and X has 3"),
         (lambda: CrossMoments.of(X, X + np.nan), "X contains NaN"),
-        (lambda: CrossMoments.of(X, X).leading(3), "ask for 0 to 2"),
+        (lambda: CrossMoments.of(X, X).leading(3), "k=3 but there are 2 codes"),
         (lambda: CrossMoments.of(X, X) + CrossMoments.of(X[:, :1], X), "latent dimensions"),
         (lambda: CrossMoments(-1, Y, Y, np.eye(4), np.eye(4), Y), "n=-1 rows"),
     ],
@@ -227,6 +255,11 @@ X, Y = np.zeros((4, 2)), np.zeros(4)
 def test_bad_input_gets_an_error_that_names_it(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+def test_one_set_of_moments_is_told_apart_from_a_dict_of_them():
+    with pytest.raises(TypeError, match=r"is a Moments; give a dict, {label: moments}"):
+        Moments.pool(Moments.zero(2))
 
 
 def test_moments_do_not_add_to_other_things():

@@ -62,6 +62,14 @@ def test_scree_marks_the_first_k_that_keeps_the_share():
     ax = plots.scree([0.5, 0.3, 0.15, 0.05], share=0.95)
     assert ax.texts[0].get_text() == "95% at k = 3"
     assert plots.scree([0.1] * 10, share=1.0).texts[0].get_text() == "100% at k = 10"
+    assert plots.scree([0.5, 0.49, 0.01], share=0.995).texts[0].get_text() == "99.5% at k = 3"
+
+
+def test_a_second_scree_joins_the_first():
+    ax = plots.scree([0.9, 0.1], name="digits")
+    assert plots.scree([0.5, 0.3, 0.2], name="clothes", color=plots.COLORS["controls"], ax=ax) is ax
+    assert [text.get_text() for text in ax.texts] == ["digits: 95% at k = 2", "clothes: 95% at k = 3"]
+    assert ax.get_xlim() == (0, 3)
 
 
 def test_the_style_is_loaded_and_every_colour_is_different():
@@ -81,7 +89,12 @@ def test_the_style_is_loaded_and_every_colour_is_different():
         (lambda: plots.interpolation_strip({"flat": np.zeros(16)}), "one flat image a row"),
         (lambda: plots.interpolation_strip({}), "one flat image a row, shape"),
         (lambda: plots.scree([0.5, 0.3]), "share=0.95 is not reached: 2 directions keep 0.800"),
-        (lambda: plots.scree([1.0], share=0), "share=0 is not reached"),
+        (lambda: plots.scree([]), "0 directions keep 0.000"),
+        (lambda: plots.scree([1.0], share=0), "share=0; give a share"),
+        (lambda: plots.scree([5.0, 3.0]), "add up to 8.000, above 1"),
+        (lambda: plots.reconstruction_strip(IMAGES, {"original": IMAGES}), 'named "original"'),
+        (lambda: plots.reconstruction_strip(IMAGES, {"k = 2": IMAGES[:3]}), r"rows of \[7, 3\] images"),
+        (lambda: plots.image_grid(np.full((2, 4), 255, np.uint8)), "divide bytes by 255"),
     ],
 )
 def test_bad_input_is_named(call, words):
