@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 
 def glue(name: str, value: Any, digits: int = 4) -> None:
     """Keep a number, or a word, under a name that the prose can quote.
@@ -25,4 +27,6 @@ def glue(name: str, value: Any, digits: int = 4) -> None:
         from myst_nb import glue as keep
     except ModuleNotFoundError:
         return
+    if isinstance(value, np.generic):
+        value = value.item()
     keep(name, float(f"{value:.{digits - 1}e}") if isinstance(value, float) else value, display=False)

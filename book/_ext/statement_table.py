@@ -31,7 +31,13 @@ class StatementTable(SphinxDirective):
             self.env.note_dependency(str(ROOT / "book" / f"{chapter}.ipynb"))
         placed = {block.label for chapter in book.values() for block in chapter}
         ledger = (ROOT / "book" / "ledger.md").read_text(encoding="utf-8")
-        lines = ["::::{list-table}", ":header-rows: 1", ":class: statements", ":widths: 7 33 12 20 28", ""]
+        lines = [
+            "::::{list-table}",
+            ":header-rows: 1",
+            ":class: statements",
+            ":widths: 7 33 12 20 28",
+            "",
+        ]
         lines += ["* - Label", "  - Statement", "  - Outcome", "  - Where", "  - Test"]
         for label, statement in statements.read_registry(ROOT).items():
             if label[0] not in self.arguments[0]:
@@ -45,10 +51,20 @@ class StatementTable(SphinxDirective):
             title = statement.title + (" (from the code)" if statement.source == "code" else "")
             names = "<br>".join(f"`{test}`" for test in tests)
             outcome = statements.status(statement, written, tests)
-            lines += [f"* - {label}", f"  - {title}", f"  - {outcome}", f"  - {', '.join(where)}", f"  - {names}"]
+            lines += [
+                f"* - {label}",
+                f"  - {title}",
+                f"  - {outcome}",
+                f"  - {', '.join(where)}",
+                f"  - {names}",
+            ]
         lines += ["::::"]
         node = nodes.container()
-        self.state.nested_parse(StringList(lines, str(ROOT / statements.REGISTRY)), self.content_offset, node)
+        self.state.nested_parse(
+            StringList(lines, str(ROOT / statements.REGISTRY)),
+            self.content_offset,
+            node,
+        )
         return node.children
 
 
