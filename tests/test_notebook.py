@@ -10,7 +10,8 @@ from linvae.notebook import glue
 
 
 @pytest.mark.parametrize(
-    ("value", "kept"), [(21.07387, 21.07), (0.000123456, 0.0001235), (np.float32(1234567.0), 1235000.0), (16, 16), (np.int64(3), 3)]
+    ("value", "kept"),
+    [(21.07387, 21.07), (0.000123456, 0.0001235), (np.float32(1234567.0), 1235000.0), (16, 16), (np.int64(3), 3)],
 )
 def test_floats_are_rounded_to_significant_digits_and_counts_are_not(monkeypatch, value, kept):
     seen = {}
