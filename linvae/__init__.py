@@ -1,9 +1,23 @@
 """linvae: linear generative models, small and tested, under the book of the same name."""
 
 from .decoders import MMLR
-from .encoders import PCA
+from .encoders import LDA, PCA, PPCA
 from .generative import LinearGenerativeModel
+from .latent import ClassGaussian, ClassMixture, StandardNormal
 from .moments import CrossMoments, Moments
+from .variational import VariationalMMLR
 
 __version__ = "0.1.0"
-__all__ = ["MMLR", "PCA", "CrossMoments", "LinearGenerativeModel", "Moments"]
+__all__ = [
+    "LDA",
+    "MMLR",
+    "PCA",
+    "PPCA",
+    "ClassGaussian",
+    "ClassMixture",
+    "CrossMoments",
+    "LinearGenerativeModel",
+    "Moments",
+    "StandardNormal",
+    "VariationalMMLR",
+]

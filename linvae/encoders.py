@@ -1,28 +1,74 @@
 """Encoders: moments in, an affine map z = A (x - mu) out.
 
-`PCA` keeps the k directions of largest variance.  The one equation: C = V diag(lambda) V', A = V_k'.
-Chapter: "The best linear autoencoder is PCA".
+`PCA` keeps the k directions of largest variance, `PPCA` reads the same directions as a Gaussian model with a noise of
+its own, `LDA` keeps the directions along which the classes lie furthest apart.  All three solve one symmetric
+eigenproblem of the moments.  Chapters: "The best linear autoencoder is PCA" and the one on the
+linear generative model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import eigh
+from scipy.linalg import eigh, pinv, svd
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from .moments import RANK_TOLERANCE, Array, Moments
+from .moments import RANK_TOLERANCE, Array, Moments, check_count
+
+_TOLERANCE = f"(with more than {RANK_TOLERANCE:.0e} of the largest variance)"
 
 PIXEL_TYPES = [np.float64, np.float32, np.uint8]
 """What estimators take as it is; any other real type is cast to float64."""
 
 
-class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class _AffineEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Share what follows from `components_` A (k, d) and `mean_` mu (d,)."""
+
+    components_: Array
+    mean_: Array
+
+    def fit_moments(self, class_moments: dict[Hashable, Moments]) -> Any:
+        raise NotImplementedError
+
+    def fit(self, X: ArrayLike, y: Any = None) -> Any:
+        """Fit on rows X (n, d); y is ignored."""
+        X = validate_data(self, X, dtype=PIXEL_TYPES)
+        return self.fit_moments({None: Moments.of(X)})
+
+    def transform(self, X: ArrayLike) -> Array:
+        """Return the codes Z (n, k) = (X - mu) A'; float32 rows give float32 codes."""
+        check_is_fitted(self)
+        images: Array = validate_data(self, X, dtype=PIXEL_TYPES, reset=False)
+        dtype = np.float32 if images.dtype == np.float32 else np.float64
+        return (images - self.mean_.astype(dtype)) @ self.components_.T.astype(dtype)
+
+    def inverse_transform(self, Z: ArrayLike) -> Array:
+        """Return the images A^+ z + mu (n, d) of codes Z (n, k): of all images with that code the nearest to mu."""
+        check_is_fitted(self)
+        codes = check_codes(Z, len(self.components_))
+        return codes @ self._inverse().T.astype(codes.dtype) + self.mean_.astype(codes.dtype)
+
+    def _inverse(self) -> Array:
+        return pinv(self.components_)
+
+    @property
+    def _n_features_out(self) -> int:
+        return len(self.components_)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+class PCA(_AffineEncoder):
     """Encode by the k principal directions: z = V_k' (x - mu).
 
     Parameters
@@ -59,19 +105,17 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def __init__(self, n_components: int | None = None):
         self.n_components = n_components
 
-    def fit(self, X: ArrayLike, y: Any = None) -> PCA:
-        """Fit on rows X (n, d); y is ignored."""
-        X = validate_data(self, X, dtype=PIXEL_TYPES)
-        return self.fit_moments({None: Moments.of(X)})
-
     def fit_moments(self, class_moments: dict[Hashable, Moments]) -> PCA:
         """Fit on moments by class, which are pooled first."""
         moments = Moments.pool(class_moments)
-        eigenvalues, vectors = eigh(moments.covariance, driver="evd")
-        eigenvalues, vectors = eigenvalues[::-1], vectors[:, ::-1]
-        # A negative eigenvalue of a covariance is rounding, and lies below the tolerance: it is never kept.
-        rank = int((eigenvalues > RANK_TOLERANCE * eigenvalues[0]).sum())
-        k = self._checked_n_components(rank, moments.n)
+        eigenvalues, vectors, rank = _spectrum(moments.covariance)
+        if rank == 0:
+            raise ValueError(
+                f"all rows are equal (n_samples={moments.n}), or differ by less than float64 can square; "
+                "give varied rows"
+            )
+        why = f"n_samples={moments.n} rows span only {rank} directions around their mean {_TOLERANCE}"
+        k = _checked_n_components(self.n_components, rank, why)
         self.components_ = _fixed_signs(vectors[:, :k].T)
         self.mean_ = moments.mean
         self.explained_variance_ = eigenvalues[:k].copy()
@@ -79,42 +123,199 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.n_components_, self.n_samples_, self.n_features_in_ = k, moments.n, moments.mean.size
         return self
 
-    def _checked_n_components(self, rank: int, n: int) -> int:
-        k = self.n_components
-        if k is not None and (not isinstance(k, Integral) or isinstance(k, bool) or k < 1):
-            raise ValueError(f"n_components={k!r}; give a whole number of 1 or more, or None for all directions")
-        if rank == 0:
-            raise ValueError(
-                f"all rows are equal (n_samples={n}), or differ by less than float64 can square; give varied rows"
-            )
-        if k is not None and k > rank:
-            raise ValueError(
-                f"n_components={k} but n_samples={n} rows span only {rank} directions around their mean (with more "
-                f"than {RANK_TOLERANCE:.0e} of the largest variance); lower n_components to {rank}, or pass None"
-            )
-        return rank if k is None else int(k)
+    def _inverse(self) -> Array:
+        return self.components_.T
 
-    def transform(self, X: ArrayLike) -> Array:
-        """Return the codes Z (n, k) = (X - mu) A'; float32 rows give float32 codes."""
+
+class PPCA(_AffineEncoder):
+    """Model x = W z + mu + noise, z ~ N(0, I), noise ~ N(0, sigma^2 I), and encode by the posterior mean of z.
+
+    In closed form, with lambda_j the eigenvalues of the covariance: sigma^2 is the mean of the d - k discarded ones,
+    W = V_k (Lambda_k - sigma^2 I)^(1/2), and z | x ~ N(M^-1 W' (x - mu), sigma^2 M^-1) with M = W'W + sigma^2 I.
+
+    Parameters
+    ----------
+    n_components : int
+        k, from 1 to one below the rank of the centred rows: at the rank no noise is left, and no density.
+
+    Attributes
+    ----------
+    components_ : array (k, d)
+        A = M^-1 W'.
+    mean_ : array (d,)
+    loadings_ : array (d, k)
+        W, identified up to a rotation of z; this one is aligned with the principal directions.
+    noise_variance_ : float
+        sigma^2, per pixel.
+    explained_variance_ : array (k,)
+        lambda_j, as PCA's (divisor n).  The codes' own variances are 1 - sigma^2 / lambda_j.
+    posterior_covariance_ : array (k, k)
+        Cov(z | x), the same for every x.
+    n_components_, n_samples_, n_features_in_ : int
+
+    Raises
+    ------
+    ValueError
+        In `fit`, if n_components is not a whole number of 1 or more, or is at or above the rank.
+
+    Notes
+    -----
+    Tipping and Bishop 1999.
+
+    Examples
+    --------
+    >>> PPCA(1).fit([[1.0, 0.0], [-1.0, 0.0], [0.0, 0.5], [0.0, -0.5]]).noise_variance_
+    0.125
+    """
+
+    def __init__(self, n_components: int = 2):
+        self.n_components = n_components
+
+    def fit_moments(self, class_moments: dict[Hashable, Moments]) -> PPCA:
+        """Fit on moments by class, which are pooled first."""
+        moments = Moments.pool(class_moments)
+        eigenvalues, vectors, rank = _spectrum(moments.covariance)
+        d = moments.mean.size
+        if self.n_components is None:
+            raise ValueError("n_components=None; give a whole number of 1 or more, below the rank of the rows")
+        limit = min(rank, d) - 1
+        why = f"n_samples={moments.n} rows of n_features={d} span {rank} directions, and one must be left for the noise"
+        k = _checked_n_components(self.n_components, limit, why)
+        variances = eigenvalues[:k]
+        sigma2 = (np.trace(moments.covariance) - variances.sum()) / (d - k)
+        directions = _fixed_signs(vectors[:, :k].T)
+        spread = np.sqrt(variances - sigma2)
+        self.loadings_ = directions.T * spread
+        self.components_ = directions * (spread / variances)[:, None]  # M = Lambda_k
+        self.posterior_covariance_ = np.diag(sigma2 / variances)
+        self.mean_, self.noise_variance_, self.explained_variance_ = moments.mean, float(sigma2), variances.copy()
+        self.n_components_, self.n_samples_, self.n_features_in_ = k, moments.n, d
+        return self
+
+    def get_covariance(self) -> Array:
+        """Return the model's covariance of x, W W' + sigma^2 I, shape (d, d)."""
+        check_is_fitted(self)
+        return self.loadings_ @ self.loadings_.T + self.noise_variance_ * np.eye(self.n_features_in_)
+
+    def score_samples(self, X: ArrayLike) -> Array:
+        """Return ln p(x) of each row of X (n, d), in nats, shape (n,)."""
         check_is_fitted(self)
         images: Array = validate_data(self, X, dtype=PIXEL_TYPES, reset=False)
-        dtype = np.float32 if images.dtype == np.float32 else np.float64
-        return (images - self.mean_.astype(dtype)) @ self.components_.T.astype(dtype)
+        centred = images.astype(np.float64) - self.mean_
+        d, k, sigma2, variances = (
+            self.n_features_in_,
+            self.n_components_,
+            self.noise_variance_,
+            self.explained_variance_,
+        )
+        scores = centred @ (self.loadings_ / np.sqrt(variances - sigma2))
+        outside = np.einsum("ij,ij->i", centred, centred) - np.einsum("ij,ij->i", scores, scores)
+        log_det = np.log(variances).sum() + (d - k) * np.log(sigma2)
+        return -0.5 * (d * np.log(2 * np.pi) + log_det + (scores**2 / variances).sum(axis=1) + outside / sigma2)
 
-    def inverse_transform(self, Z: ArrayLike) -> Array:
-        """Return the images Z A + mu (n, d), the points of the affine span with codes Z (n, k)."""
+    def score(self, X: ArrayLike, y: Any = None) -> float:
+        """Return the mean of ln p(x) over the rows of X, in nats; y is ignored."""
+        return float(self.score_samples(X).mean())
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> Array:
+        """Draw images W z + mu + noise, shape (n_samples, d)."""
         check_is_fitted(self)
-        codes = check_codes(Z, self.n_components_)
-        return codes @ self.components_.astype(codes.dtype) + self.mean_.astype(codes.dtype)
+        rng = check_random_state(random_state)
+        z = rng.standard_normal((check_count("n_samples", n_samples), self.n_components_))
+        noise = rng.standard_normal((n_samples, self.n_features_in_)) * np.sqrt(self.noise_variance_)
+        return z @ self.loadings_.T + self.mean_ + noise
 
-    @property
-    def _n_features_out(self) -> int:
-        return self.n_components_
+
+class LDA(_AffineEncoder):
+    """Encode by the directions along which the classes lie furthest apart for their spread.
+
+    Maximise the between-class variance of A x with A S_w A' = I, S_w the covariance within classes (divisor n).
+
+    Parameters
+    ----------
+    n_components : int or None
+        k, at most the number of classes less one; None keeps all.
+    shrinkage : float
+        From 0 to 1: S_w becomes (1 - shrinkage) S_w + shrinkage tr(S_w) / d I.  At 0 the problem is solved on the
+        range of S_w, so pixels that are constant within every class get no weight.
+
+    Attributes
+    ----------
+    components_ : array (k, d)
+        A; the codes have the covariance I within classes, for the S_w used.
+    mean_ : array (d,)
+        Of all rows.
+    explained_variance_ : array (k,)
+        Between-class variance of each code, in units of its variance within classes.
+    classes_ : array (L,)
+    n_components_, n_samples_, n_features_in_ : int
+
+    Raises
+    ------
+    ValueError
+        In `fit`, if there is 1 class only, n_components is above what the class means span, or shrinkage is outside
+        [0, 1].
+
+    Notes
+    -----
+    Fisher 1936; Rao 1948.  With shrinkage 0 the span is that of scikit-learn's LDA.  Its eigen solver also shrinks the
+    between-class scatter, which this one leaves as it is.
+
+    Examples
+    --------
+    >>> X = [[0.0, 1.0], [1.0, 0.0], [10.0, 1.0], [11.0, 0.0]]
+    >>> LDA().fit(X, [0, 0, 1, 1]).transform(X).shape
+    (4, 1)
+    """
+
+    def __init__(self, n_components: int | None = None, shrinkage: float = 0.0):
+        self.n_components = n_components
+        self.shrinkage = shrinkage
+
+    def fit(self, X: ArrayLike, y: Any = None) -> LDA:
+        """Fit on rows X (n, d) and their labels y (n,)."""
+        X, y = validate_data(self, X, y, dtype=PIXEL_TYPES)
+        check_classification_targets(y)
+        return self.fit_moments(Moments.by_class(X, y))
+
+    def fit_moments(self, class_moments: dict[Hashable, Moments]) -> LDA:
+        """Fit on moments by class."""
+        if not isinstance(self.shrinkage, Real) or not 0 <= float(self.shrinkage) <= 1:
+            raise ValueError(f"shrinkage={self.shrinkage!r}; give a number from 0 to 1")
+        if len(class_moments) < 2:
+            raise ValueError(f"LDA got 1 class, {list(class_moments)}; classes are told apart, give two or more")
+        pooled = Moments.pool(class_moments)
+        within = sum(m.scatter for m in class_moments.values()) / pooled.n
+        d, s = pooled.mean.size, self.shrinkage
+        within = (1 - s) * within + s * np.trace(within) / d * np.eye(d)
+        eigenvalues, vectors, rank = _spectrum(within)
+        whiten = vectors[:, :rank] / np.sqrt(eigenvalues[:rank])  # (d, r): whiten' S_w whiten = I
+        shares = np.array([np.sqrt(m.n / pooled.n) for m in class_moments.values()])
+        offsets = np.array([m.mean for m in class_moments.values()]) - pooled.mean
+        _, spreads, axes = svd((shares[:, None] * offsets) @ whiten, full_matrices=False)
+        limit = int((spreads > np.sqrt(RANK_TOLERANCE) * spreads[0]).sum()) if rank else 0
+        limit = min(limit, len(class_moments) - 1)
+        k = _checked_n_components(
+            self.n_components, limit, f"{len(class_moments)} classes span at most {limit} directions"
+        )
+        self.components_ = _fixed_signs(axes[:k] @ whiten.T)
+        self.mean_, self.explained_variance_ = pooled.mean, spreads[:k] ** 2
+        self.classes_ = np.array(list(class_moments))
+        self.n_components_, self.n_samples_, self.n_features_in_ = k, pooled.n, d
+        return self
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.target_tags.required = True
         return tags
+
+
+def _spectrum(C: Array) -> tuple[Array, Array, int]:
+    """Return the eigenvalues of a covariance, largest first, its eigenvectors, and its rank."""
+    eigenvalues, vectors = eigh(C, driver="evd")
+    eigenvalues, vectors = eigenvalues[::-1], vectors[:, ::-1]
+    # A negative eigenvalue of a covariance is rounding, and lies below the tolerance: it is never kept.
+    return eigenvalues, vectors, int((eigenvalues > RANK_TOLERANCE * eigenvalues[0]).sum())
 
 
 def _fixed_signs(components: Array) -> Array:
@@ -122,6 +323,16 @@ def _fixed_signs(components: Array) -> Array:
     sizes = np.abs(components)
     first = (sizes >= (1 - 1e-8) * sizes.max(axis=1, keepdims=True)).argmax(axis=1)
     return components * np.sign(components[np.arange(len(components)), first])[:, None]
+
+
+def _checked_n_components(k: Any, limit: int, why: str) -> int:
+    if k is not None and (not isinstance(k, Integral) or isinstance(k, bool) or int(k) < 1):
+        raise ValueError(f"n_components={k!r}; give a whole number of 1 or more, or None for all directions")
+    if limit < 1:
+        raise ValueError(f"n_components={k!r} but {why}; give rows that vary more")
+    if k is not None and int(k) > limit:
+        raise ValueError(f"n_components={k} but {why}; lower n_components to {limit} or less")
+    return limit if k is None else int(k)
 
 
 def check_codes(Z: ArrayLike, k: int) -> Array:

@@ -1,50 +1,73 @@
-"""The talk's system: an encoder and a decoder joined, composition only.
+"""The talk's system: an encoder, a decoder and a law of the code, joined by composition only.
 
-So far the pooled model, the naive autoencoder x -> B A (x - mu) + b of the first chapters.  Chapters: "PCA and least
-squares make an autoencoder" and "Least squares undoes PCA".
+    label l  ->  z ~ p(z | l)  ->  x = B_l z + b_l        with B_l fixed at its mean, drawn, or averaged over draws
+
+Chapters: "PCA and least squares make an autoencoder", and the one on the linear generative model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from numbers import Integral
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .decoders import MMLR
 from .encoders import PCA, PIXEL_TYPES, check_codes
-from .moments import Array, CrossMoments, Moments
+from .latent import PATHS, ClassGaussian, StandardNormal, as_labels, label_rows
+from .moments import Array, CrossMoments, Moments, check_count
+from .variational import VariationalMMLR
 
 
 class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Join an encoder and a decoder: x -> z = A (x - mu) -> B z + b.
+    """Join an encoder, a decoder and a law of the code: encode and redraw images, or draw new ones.
 
     Parameters
     ----------
     encoder : transformer or None
-        None means PCA(min(8, d)).  `PCA` is fitted from moments, in one pass over the rows; any other scikit-learn
-        transformer is fitted on rows.
+        None means PCA(min(8, d)).  `PCA`, `PPCA` and `LDA` are fitted from moments, in one pass over the rows; any
+        other scikit-learn transformer is fitted on rows.
     decoder : decoder or None
-        Anything with `fit_moments(cross)`, `predict(Z)`, `coef_` and `intercept_`; None means MMLR().
-    conditional : "none"
-        One encoder and one decoder for all rows.
+        `MMLR` or `VariationalMMLR`; None means VariationalMMLR().
+    latent : law or None
+        `StandardNormal`, `ClassGaussian` or `ClassMixture`; None means ClassGaussian().
+    conditional : "decoder", "both" or "none"
+        "decoder", the talk's: one encoder, a decoder and a law for each class.  "both": an encoder for each class too.
+        "none": one of each for all rows; labels are not needed then.
+    standardize : bool
+        Scale every pixel to mean 0 and variance 1 first (a constant pixel keeps its unit), and back after.
+    clip : None or (low, high)
+        Cut off decoded pixels outside this range.
+    coefficients : "mean", "fresh" or int
+        What `sample` uses unless told otherwise: the mean of B, a fresh draw for each image, or, for each class, the
+        average of so many draws (the talk's is 5,000).
 
     Attributes
     ----------
-    encoder_, decoder_ : the fitted parts
-    cross_moments_ : CrossMoments
-        Of the codes and the training images.
+    classes_ : list
+        The labels; [None] for conditional="none".
+    class_counts_ : list of int
+    encoders_, decoders_ : dict
+        By label; with a shared encoder every label has the same one.
+    encoder_, decoder_ : the first of them, which is the only one for conditional="none"
+    latent_ : law
+    cross_moments_ : dict of CrossMoments
+        Of the codes and the (standardised) training images, by label.
+    pixel_mean_, pixel_scale_ : array (d,)
+        0 and 1 unless standardize.
     n_features_in_ : int
         d.
 
     Raises
     ------
     ValueError
-        In `fit`, if conditional is unknown; what the encoder or the decoder refuses, in their own words.
+        In `fit`, if conditional, clip or coefficients is unknown, labels are missing, a class has too few rows for its
+        code; what a part refuses, in its own words.
 
     Examples
     --------
@@ -53,102 +76,326 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     array([[2., 2.]])
     """
 
-    def __init__(self, encoder: Any = None, decoder: Any = None, conditional: str = "none"):
+    def __init__(
+        self,
+        encoder: Any = None,
+        decoder: Any = None,
+        latent: Any = None,
+        conditional: str = "decoder",
+        standardize: bool = False,
+        clip: tuple[float, float] | None = None,
+        coefficients: str | int = "mean",
+    ):
         self.encoder = encoder
         self.decoder = decoder
+        self.latent = latent
         self.conditional = conditional
+        self.standardize = standardize
+        self.clip = clip
+        self.coefficients = coefficients
 
-    def fit(self, X: ArrayLike, y: Any = None) -> LinearGenerativeModel:
-        """Fit on images X (n, d); y (n,) is passed on to an encoder that is fitted on rows, and not used otherwise."""
-        images: Array = validate_data(self, X, dtype=PIXEL_TYPES)
+    @classmethod
+    def from_talk(cls, n_components: int = 16) -> LinearGenerativeModel:
+        """Return the talk's model: standardised pixels, one PCA, a mean-field decoder per class, z ~ N(0, I).
+
+        Noise and prior variance are 1 and 5,000 draws are averaged, as in the author's script.  What differs from it:
+        the mean-field optimum is reached in closed form and not approached by ADVI's 10,000 steps of Adadelta, the
+        average of the draws is drawn from its own law, and the images go through no threshold.
+        """
+        decoder = VariationalMMLR(family="mean-field", noise="fixed", noise_variance=1.0, solver="newton")
+        return cls(PCA(n_components), decoder, StandardNormal(), standardize=True, coefficients=5000)
+
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> LinearGenerativeModel:
+        """Fit on images X (n, d) and labels y (n,); for conditional="none" labels serve only an encoder that asks."""
+        self._check()
+        if y is None and self.conditional != "none":
+            raise ValueError(
+                f"requires y to be passed, but the target y is None; conditional={self.conditional!r} fits a decoder "
+                'for each class: give labels, or conditional="none"'
+            )
+        if y is None:
+            images: Array = validate_data(self, X, dtype=PIXEL_TYPES)
+            class_moments: dict[Hashable, Moments] = {None: Moments.of(images)}
+        else:
+            images, y = validate_data(self, X, y, dtype=PIXEL_TYPES)
+            check_classification_targets(y)
+            class_moments = Moments.by_class(images, y)
         if hasattr(self._encoder(images.shape[1]), "fit_moments"):
-            return self.fit_moments({None: Moments.of(images)})
-        self.encoder_ = clone(self.encoder).fit(images, y)
-        return self._fit_decoder(CrossMoments.of(self.encoder_.transform(images), images))
+            self._fit_from_moments(class_moments)
+        else:
+            self._fit_from_rows(class_moments, images, y)
+        if not hasattr(self._latent(), "fit_moments"):
+            labels = self._pooled_labels(y, len(images))
+            self.latent_ = clone(self._latent()).fit(self._encode(images, labels), labels)
+        return self
 
     def fit_moments(self, class_moments: dict[Hashable, Moments]) -> LinearGenerativeModel:
-        """Fit on moments by class, with no rows; the encoder must take moments too."""
-        moments = Moments.pool(class_moments)
-        encoder = self._encoder(moments.mean.size)
-        if not hasattr(encoder, "fit_moments"):
-            raise TypeError(f"{type(encoder).__name__} is fitted on rows, not on moments; call fit(X)")
-        self.encoder_ = clone(encoder).fit_moments(class_moments)
-        A = self.encoder_.components_
-        return self._fit_decoder(CrossMoments.from_affine(moments, A, -A @ self.encoder_.mean_))
+        """Fit on moments by class, with no rows; the encoder and the law of the code must take moments too."""
+        self._check()
+        encoder = self._encoder(Moments.pool(class_moments).mean.size)
+        for part in (encoder, self._latent()):
+            if not hasattr(part, "fit_moments"):
+                raise TypeError(f"{type(part).__name__} is fitted on rows, not on moments; call fit(X, y)")
+        return self._fit_from_moments(class_moments)
+
+    def _fit_from_moments(self, class_moments: dict[Hashable, Moments]) -> LinearGenerativeModel:
+        class_moments, groups = self._begin(class_moments)
+        if self.conditional == "both":
+            self.encoders_ = {label: self._fitted(self._encoder, {label: m}) for label, m in groups.items()}
+        else:
+            shared = self._fitted(self._encoder, class_moments)
+            self.encoders_ = dict.fromkeys(groups, shared)
+        affine = {label: (encoder.components_, encoder.mean_) for label, encoder in self.encoders_.items()}
+        return self._fit_decoders(
+            {label: CrossMoments.from_affine(m, affine[label][0], -affine[label][0] @ affine[label][1])
+             for label, m in groups.items()}
+        )  # fmt: skip
+
+    def _fit_from_rows(self, class_moments: dict[Hashable, Moments], images: Array, y: Any) -> None:
+        _, groups = self._begin(class_moments)
+        scaled = self._scaled(images)
+        labels = self._pooled_labels(y, len(images))
+        rows = label_rows(labels, self.classes_)
+        if self.conditional == "both":
+            self.encoders_ = {label: clone(self.encoder).fit(scaled[part]) for label, part in rows.items()}
+        else:
+            shared = clone(self.encoder).fit(scaled, y)
+            self.encoders_ = dict.fromkeys(groups, shared)
+        self._fit_decoders(
+            {label: CrossMoments.of(self.encoders_[label].transform(scaled[part]), scaled[part])
+             for label, part in rows.items()}
+        )  # fmt: skip
+
+    def _begin(self, class_moments: dict[Hashable, Moments]) -> tuple[dict[Hashable, Moments], dict[Hashable, Moments]]:
+        """Learn labels and pixel scale; return the scaled moments by class, and by group that gets a decoder."""
+        pooled = Moments.pool(class_moments)
+        d = pooled.mean.size
+        self.pixel_mean_, self.pixel_scale_ = np.zeros(d), np.ones(d)
+        if self.standardize:
+            spread = np.sqrt(np.diag(pooled.covariance))
+            self.pixel_mean_, self.pixel_scale_ = pooled.mean, np.where(spread > 0, spread, 1.0)
+            class_moments = {
+                label: m.standardized(self.pixel_mean_, self.pixel_scale_) for label, m in class_moments.items()
+            }
+        groups = class_moments
+        if self.conditional == "none":
+            groups = {None: Moments.pool(class_moments)}
+        self.classes_ = list(groups)
+        self.class_counts_ = [m.n for m in groups.values()]
+        self.n_features_in_ = d
+        return class_moments, groups
+
+    def _fitted(self, part: Any, class_moments: dict[Hashable, Moments]) -> Any:
+        labels = list(class_moments)
+        try:
+            return clone(part(self.n_features_in_)).fit_moments(class_moments)
+        except ValueError as error:
+            if self.conditional == "both":
+                raise ValueError(f"class {labels[0]!r}: {error}") from error
+            raise
+
+    def _fit_decoders(self, cross: dict[Hashable, CrossMoments]) -> LinearGenerativeModel:
+        decoder = self._decoder()
+        if not hasattr(decoder, "fit_moments"):
+            raise TypeError(f"{type(decoder).__name__} has no fit_moments; give a decoder of linvae, such as MMLR()")
+        for label, part in cross.items():
+            if isinstance(decoder, MMLR) and decoder.alpha == 0 and label is not None and part.n <= part.mean_z.size:
+                raise ValueError(
+                    f"class {label!r} has {part.n} rows and a code of {part.mean_z.size} numbers, so least squares has "
+                    "no unique decoder; lower n_components, or give MMLR an alpha, or use VariationalMMLR"
+                )
+        self.cross_moments_ = cross
+        self.decoders_ = {label: clone(decoder).fit_moments(part) for label, part in cross.items()}
+        self.encoder_, self.decoder_ = self.encoders_[self.classes_[0]], self.decoders_[self.classes_[0]]
+        law = clone(self._latent())
+        if hasattr(law, "fit_moments"):
+            codes = {label: Moments(part.n, part.mean_z, part.Szz) for label, part in cross.items()}
+            self.latent_ = law.fit_moments(codes)
+        return self
 
     def _encoder(self, d: int) -> Any:
         return PCA(min(8, d)) if self.encoder is None else self.encoder
 
-    def _fit_decoder(self, cross: CrossMoments) -> LinearGenerativeModel:
-        if self.conditional != "none":
-            raise ValueError(f'conditional={self.conditional!r} is not known; give "none"')
-        if not hasattr(self._new_decoder(), "fit_moments"):
-            raise TypeError(
-                f"{type(self.decoder).__name__} has no fit_moments; give a decoder of linvae, such as MMLR()"
-            )
-        self.cross_moments_ = cross
-        self.decoder_ = self._new_decoder().fit_moments(cross)
-        self.n_features_in_ = cross.mean_x.size
-        return self
+    def _decoder(self) -> Any:
+        return VariationalMMLR() if self.decoder is None else self.decoder
 
-    def _new_decoder(self) -> Any:
-        return MMLR() if self.decoder is None else clone(self.decoder)
+    def _latent(self) -> Any:
+        return ClassGaussian() if self.latent is None else self.latent
 
-    def transform(self, X: ArrayLike) -> Array:
-        """Return the codes Z (n, k) of images X (n, d)."""
+    def _check(self) -> None:
+        if self.conditional not in ("decoder", "both", "none"):
+            raise ValueError(f'conditional={self.conditional!r} is not known; choose "decoder", "both" or "none"')
+        if self.clip is not None and not (len(self.clip) == 2 and self.clip[0] < self.clip[1]):
+            raise ValueError(f"clip={self.clip!r}; give None or a pair (low, high) with low below high")
+        self._checked_coefficients(self.coefficients)
+
+    def _checked_coefficients(self, coefficients: Any) -> str | int:
+        if coefficients in ("mean", "fresh"):
+            return coefficients
+        if isinstance(coefficients, str):
+            raise ValueError(f'coefficients={coefficients!r}; choose "mean", "fresh" or a number of draws to average')
+        return check_count("coefficients", coefficients)
+
+    def _pooled_labels(self, y: Any, n: int) -> Array:
+        """Return the label of every row, None for each where one decoder serves all."""
+        return np.full(n, None) if self.conditional == "none" else np.asarray(y)
+
+    def _scaled(self, images: Array) -> Array:
+        if not self.standardize:
+            return images
+        dtype = np.float32 if images.dtype == np.float32 else np.float64
+        return (images - self.pixel_mean_.astype(dtype)) / self.pixel_scale_.astype(dtype)
+
+    def _by_label(self, y: Any, n: int, what: str) -> Iterator[tuple[Hashable, Array]]:
+        """Yield every label with its row numbers."""
+        if y is None and self.conditional != "none":
+            raise ValueError(f"{what} depends on the class here; give y, one of {self.classes_} or one for each row")
+        yield from label_rows(as_labels(y, n), self.classes_).items()
+
+    def _encode(self, images: Array, y: Any = None) -> Array:
+        scaled = self._scaled(images)
+        if self.conditional != "both":
+            return self.encoder_.transform(scaled)
+        dtype = np.float32 if images.dtype == np.float32 else np.float64
+        Z = np.empty((len(images), self._n_features_out), dtype)
+        for label, rows in self._by_label(y, len(images), "the code"):
+            Z[rows] = self.encoders_[label].transform(scaled[rows])
+        return Z
+
+    def transform(self, X: ArrayLike, y: Any = None) -> Array:
+        """Return the codes Z (n, k) of images X (n, d); for conditional="both" y says the class of each."""
         check_is_fitted(self)
-        return self.encoder_.transform(validate_data(self, X, dtype=PIXEL_TYPES, reset=False))
+        return self._encode(validate_data(self, X, dtype=PIXEL_TYPES, reset=False), y)
 
-    def inverse_transform(self, Z: ArrayLike) -> Array:
-        """Return the decoder's images B z + b (n, d) of codes Z (n, k)."""
+    def inverse_transform(self, Z: ArrayLike, y: Any = None) -> Array:
+        """Return the images B z + b (n, d) of codes Z (n, k), B at its mean, by the decoder of each row's class."""
         check_is_fitted(self)
-        return self.decoder_.predict(check_codes(Z, self._n_features_out))
+        codes = check_codes(Z, self._n_features_out)
+        images = np.empty((len(codes), self.n_features_in_), codes.dtype)
+        for label, rows in self._by_label(y, len(codes), "the decoder"):
+            images[rows] = self.decoders_[label].predict(codes[rows])
+        return self._finished(images)
 
-    def reconstruct(self, X: ArrayLike) -> Array:
+    def _finished(self, images: Array) -> Array:
+        """Return to the unit of the pixels, and clip if asked to."""
+        if self.standardize:
+            images = images * self.pixel_scale_.astype(images.dtype) + self.pixel_mean_.astype(images.dtype)
+        return images if self.clip is None else images.clip(*self.clip)
+
+    def reconstruct(self, X: ArrayLike, y: Any = None) -> Array:
         """Return the images (n, d) after one trip through code and back."""
-        return self.inverse_transform(self.transform(X))
+        return self.inverse_transform(self.transform(X, y), y)
 
-    def reconstruction_error(self, X: ArrayLike, n_components: Sequence[int] | None = None) -> Array:
+    def reconstruction_error(self, X: ArrayLike, y: Any = None, n_components: Sequence[int] | None = None) -> Array:
         """Return the mean over rows of |x - x_hat|^2 for every number of codes, from this one fit.
 
-        In squared pixels, summed over the d pixels; accurate to about 1e-15 of the error of the mean image (codes are
-        computed in float64 for this, where the encoder can).  Each decoder is refitted to its first j codes from
-        `cross_moments_`, without the training rows; X is read once.
+        In squared pixels, summed over the d pixels, before any clipping; accurate to about 1e-15 of the error of the
+        mean image (codes are computed in float64 for this, where the encoder can).  Each decoder is refitted to its
+        first j codes from `cross_moments_`, without the training rows; X is read once.
 
         Parameters
         ----------
         X : array (n, d)
             Images, seen in training or not.
+        y : label, array (n,) or None
+            Their classes; not needed for conditional="none".
         n_components : sequence of int or None
-            The numbers of codes to keep, each from 0 (answer with the training mean) to k.  None means 0, 1, ..., k.
+            The numbers of codes to keep, each from 0 (answer with the mean of the class) to k.  None means all of
+            0, 1, ..., k.
 
         Returns
         -------
         errors : array (len(n_components),), or (k + 1,) for None, so that errors[j] keeps j codes
         """
         check_is_fitted(self)
-        images = validate_data(self, X, dtype=np.float64, reset=False)
-        cross = CrossMoments.of(self.transform(images), images)
+        images: Array = validate_data(self, X, dtype=np.float64, reset=False)
         counts = range(self._n_features_out + 1) if n_components is None else np.atleast_1d(n_components)
-        errors = []
-        for j in counts:
-            decoder = self._new_decoder().fit_moments(self.cross_moments_.leading(j))
-            errors.append(cross.leading(j).mean_squared_distance(decoder.coef_, decoder.intercept_))
-        return np.array(errors)
+        codes, scaled = self._encode(images, y), self._scaled(images)
+        errors = np.zeros(len(counts))
+        for label, rows in self._by_label(y, len(images), "the decoder"):
+            cross = CrossMoments.of(codes[rows], scaled[rows])
+            for i, j in enumerate(counts):
+                decoder = clone(self._decoder()).fit_moments(self.cross_moments_[label].leading(j))
+                error = cross.leading(j).mean_squared_distance(decoder.coef_, decoder.intercept_, self.pixel_scale_)
+                errors[i] += error * len(rows) / len(images)
+        return errors
 
-    def interpolate(self, a: ArrayLike, b: ArrayLike, n_steps: int = 10) -> Array:
-        """Decode n_steps points of the straight line from code a (k,) to code b (k,), ends included: (n_steps, d)."""
+    def sample(
+        self, n_samples: int = 1, y: Any = None, coefficients: Any = None, noise: bool = False, random_state: Any = None
+    ) -> tuple[Array, Any]:
+        """Draw n_samples images: a label, a code from its law, an image from its decoder.
+
+        Parameters
+        ----------
+        n_samples : int
+        y : label, array (n_samples,) or None
+            None draws labels by their frequencies in training.
+        coefficients : "mean", "fresh", int or None
+            As in the constructor, whose choice None stands for.
+        noise : bool
+            Add the decoder's pixel noise, the talk's Sigma.
+        random_state : int, RandomState or None
+
+        Returns
+        -------
+        X : array (n_samples, d)
+        y : array (n_samples,), or None for conditional="none"
+        """
         check_is_fitted(self)
-        if not isinstance(n_steps, Integral) or n_steps < 2:
-            raise ValueError(f"n_steps={n_steps!r}; a path has two ends, give a whole number of 2 or more")
+        rng, n = check_random_state(random_state), check_count("n_samples", n_samples)
+        coefficients = self._checked_coefficients(self.coefficients if coefficients is None else coefficients)
+        if self.conditional == "none":
+            labels = np.full(n, None)
+        elif y is None:
+            shares = np.array(self.class_counts_) / sum(self.class_counts_)
+            labels = np.array(self.classes_)[rng.choice(len(shares), size=n, p=shares)]
+        else:
+            labels = as_labels(y, n)
+        groups = list(self._by_label(labels, n, "the decoder"))
+        Z = self.latent_.sample(n, labels, rng)
+        images = np.empty((n, self.n_features_in_))
+        for label, rows in groups:
+            images[rows] = _drawn(self.decoders_[label], Z[rows], coefficients, noise, rng)
+        return self._finished(images), None if self.conditional == "none" else labels
+
+    def interpolate(
+        self, a: ArrayLike, b: ArrayLike, n_steps: int = 10, y: Any = None, path: str = "straight"
+    ) -> Array:
+        """Decode n_steps points of a path from code a (k,) to code b (k,), ends included: (n_steps, d).
+
+        `path` is "straight" or "great-circle"; y is the class whose decoder draws, where there are several.
+        """
+        check_is_fitted(self)
+        if path not in PATHS:
+            raise ValueError(f"path={path!r}; choose one of {', '.join(map(repr, PATHS))}")
         start, end = (check_codes(np.atleast_2d(code), self._n_features_out)[0] for code in (a, b))
-        return self.inverse_transform(np.linspace(start, end, n_steps, dtype=np.result_type(start, end)))
+        return self.inverse_transform(PATHS[path](start, end, n_steps), y)
 
     @property
     def _n_features_out(self) -> int:
-        return self.cross_moments_.mean_z.size
+        return self.cross_moments_[self.classes_[0]].mean_z.size
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.target_tags.required = self.conditional != "none"
         return tags
+
+
+def _drawn(decoder: Any, Z: Array, coefficients: str | int, noise: bool, rng: np.random.RandomState) -> Array:
+    """Decode codes Z (n, k) by a decoder's mean, by fresh draws, or by the average of so many draws."""
+    if coefficients == "mean" and not noise:
+        return decoder.predict(Z)
+    if not hasattr(decoder, "sample_y"):
+        raise ValueError(
+            f"{type(decoder).__name__} has no law of its coefficients and noise; "
+            'give coefficients="mean" and noise=False, or a VariationalMMLR'
+        )
+    if coefficients == "fresh":
+        return decoder.sample_y(Z, 1, rng, noise=noise)[0]
+    if coefficients == "mean":
+        images = decoder.predict(Z)
+    else:
+        B, b = decoder.sample_average_coef(coefficients, rng)
+        images = Z @ B.T + b
+    return images + rng.standard_normal(images.shape) * np.sqrt(decoder.noise_variance_) if noise else images

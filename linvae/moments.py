@@ -141,6 +141,11 @@ class Moments:
             raise ValueError("the covariance of n=0 rows is not defined; add rows first")
         return self.scatter / self.n
 
+    def standardized(self, mean: ArrayLike, scale: ArrayLike) -> Moments:
+        """Return the moments of (x - mean) / scale, pixel by pixel, for mean and scale (d,)."""
+        scale = np.asarray(scale, np.float64)
+        return Moments(self.n, (self.mean - mean) / scale, self.scatter / np.outer(scale, scale))
+
     def push(self, A: ArrayLike, b: ArrayLike) -> Moments:
         """Return the moments of A x + b, for A (k, d) and b (k,), without the rows."""
         cross = CrossMoments.from_affine(self, A, b)
@@ -251,15 +256,22 @@ class CrossMoments:
             raise ValueError(f"k={k} but there are {self.mean_z.size} codes; ask for a whole number up to that")
         return CrossMoments(self.n, self.mean_z[:k], self.mean_x, self.Szz[:k, :k], self.Szx[:k], self.sxx_diag)
 
-    def mean_squared_distance(self, coef: ArrayLike, intercept: ArrayLike) -> float:
-        """Return the mean over rows of |x - B z - b|^2, for B (d, k) and b (d,), without the rows.
+    def mean_squared_distance(self, coef: ArrayLike, intercept: ArrayLike, scale: ArrayLike = 1.0) -> float:
+        """Return the mean over rows of |scale (x - B z - b)|^2, for B (d, k) and b, scale (d,), without the rows.
 
         It is a difference of sums, so its error is about 1e-15 of the total variance, not of the result.
         """
         B = np.asarray(coef)
-        squares = self.sxx_diag.sum() - 2 * np.einsum("dk,kd->", B, self.Szx) + np.einsum("dk,dk->", B @ self.Szz, B)
+        squares = self.sxx_diag + np.einsum("dk,dk->d", B @ self.Szz - 2 * self.Szx.T, B)
         bias = self.mean_x - B @ self.mean_z - intercept
-        return float(squares / self.n + bias @ bias)
+        return float(np.sum(np.square(scale) * (squares / self.n + bias**2)))
+
+
+def check_count(name: str, value: Any) -> int:
+    """Return a count, or say that it is not one."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name}={value!r}; give a whole number of 1 or more")
+    return int(value)
 
 
 def _check_count(n: Any) -> None:

@@ -38,7 +38,7 @@ def pack(W1, W2):
 @pytest.mark.statement("D1")
 def test_an_autoencoder_is_two_functions_and_the_code_is_shorter_than_the_image():
     X = np.random.default_rng(0).normal(size=(50, D)) @ C
-    model = LinearGenerativeModel(PCA(K), MMLR()).fit(X)
+    model = LinearGenerativeModel(PCA(K), MMLR(), conditional="none").fit(X)
     Z = model.transform(X)
     assert Z.shape == (50, K)
     assert K < D
@@ -118,7 +118,7 @@ def test_a_code_as_long_as_the_image_copies_and_a_code_of_rank_length_is_lossles
     X = np.random.default_rng(0).normal(size=(5, D))  # rank 4 once centred
     copy_longer = np.vstack([np.eye(D), np.zeros((1, D))])  # p = n + 1, "p differs from n", yet nothing is compressed
     assert_allclose(copy_longer.T @ copy_longer @ X.T, X.T)
-    model = LinearGenerativeModel(PCA()).fit(X)
+    model = LinearGenerativeModel(PCA(), MMLR(), conditional="none").fit(X)
     assert model.transform(X).shape == (5, 4)
     assert_allclose(model.reconstruct(X), X, atol=1e-12)
     new = np.random.default_rng(1).normal(size=(5, D))

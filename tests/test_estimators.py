@@ -2,9 +2,21 @@
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from linvae import MMLR, PCA, LinearGenerativeModel
+from linvae import LDA, MMLR, PCA, PPCA, LinearGenerativeModel, VariationalMMLR
 
 
-@parametrize_with_checks([PCA(), MMLR(), MMLR(alpha=1.0), LinearGenerativeModel()])
+@parametrize_with_checks(
+    [
+        PCA(),
+        PPCA(1),
+        LDA(),
+        MMLR(),
+        MMLR(alpha=1.0),
+        VariationalMMLR(),
+        VariationalMMLR(family="mean-field", noise="per-pixel", prior="ard", tol=1e-4),
+        LinearGenerativeModel(),
+        LinearGenerativeModel(decoder=MMLR(), conditional="none"),
+    ]
+)
 def test_scikit_learns_checks_pass(estimator, check):
     check(estimator)

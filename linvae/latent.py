@@ -1,0 +1,226 @@
+"""Laws of the code given the label, and paths between codes.
+
+A generative model needs p(z | label); the talk never states one.  The one equation: z | l ~ N(m_l, C_l), with m_l and
+C_l the mean and covariance of the codes of class l.  Chapter: "The linear generative model".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.linalg import eigh
+from sklearn.base import BaseEstimator
+from sklearn.mixture import GaussianMixture
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_array, check_is_fitted
+
+from .moments import RANK_TOLERANCE, Array, Moments, check_count
+
+
+class _LatentLaw(BaseEstimator):
+    """Share the bookkeeping of labels: a law holds one density for each class."""
+
+    n_features_in_: int
+    classes_: list[Hashable]
+
+    def _draw(self, label: Hashable, n: int, rng: np.random.RandomState) -> Array:
+        raise NotImplementedError
+
+    def _log_density(self, label: Hashable, Z: Array) -> Array:
+        raise NotImplementedError
+
+    def sample(self, n_samples: int, y: Any, random_state: Any = None) -> Array:
+        """Draw codes (n_samples, k) for one label y, or for an array of n_samples labels, in its order."""
+        check_is_fitted(self)
+        rng, labels = check_random_state(random_state), as_labels(y, n_samples)
+        Z = np.empty((n_samples, self.n_features_in_))
+        for label, rows in label_rows(labels, self.classes_).items():
+            Z[rows] = self._draw(label, len(rows), rng)
+        return Z
+
+    def log_prob(self, Z: ArrayLike, y: Any) -> Array:
+        """Return ln p(z | label) of each row of Z (n, k), in nats, shape (n,)."""
+        check_is_fitted(self)
+        codes: Array = check_array(Z, dtype=np.float64)
+        if codes.shape[1] != self.n_features_in_:
+            raise ValueError(f"Z has {codes.shape[1]} codes a row, the law was fitted with {self.n_features_in_}")
+        result = np.empty(len(codes))
+        for label, rows in label_rows(as_labels(y, len(codes)), self.classes_).items():
+            result[rows] = self._log_density(label, codes[rows])
+        return result
+
+
+class _MomentLaw(_LatentLaw):
+    """Share `fit` among the laws that are functions of moments."""
+
+    def fit_moments(self, class_moments: dict[Hashable, Moments]) -> Any:
+        raise NotImplementedError
+
+    def fit(self, Z: ArrayLike, y: ArrayLike) -> Any:
+        """Fit on codes Z (n, k) and labels y (n,)."""
+        return self.fit_moments(Moments.by_class(check_array(Z, dtype=np.float64), y))
+
+
+class StandardNormal(_MomentLaw):
+    """z ~ N(0, I) whatever the label: the law of a VAE's codes, and the talk's."""
+
+    def fit_moments(self, class_moments: dict[Hashable, Moments]) -> StandardNormal:
+        """Learn the labels and the number of codes; nothing else is fitted."""
+        self.classes_ = list(class_moments)
+        self.n_features_in_ = Moments.pool(class_moments).mean.size
+        return self
+
+    def _draw(self, label: Hashable, n: int, rng: np.random.RandomState) -> Array:
+        return rng.standard_normal((n, self.n_features_in_))
+
+    def _log_density(self, label: Hashable, Z: Array) -> Array:
+        return -0.5 * (self.n_features_in_ * np.log(2 * np.pi) + np.einsum("ij,ij->i", Z, Z))
+
+
+class ClassGaussian(_MomentLaw):
+    """z | l ~ N(m_l, C_l), the mean and covariance of the codes of each class.
+
+    Ghosh et al. 2020 fit a law to the codes of a trained autoencoder in this way.  Where a class's codes lie in a flat
+    subspace its draws stay in it, and `log_prob` is an error.
+    """
+
+    def fit_moments(self, class_moments: dict[Hashable, Moments]) -> ClassGaussian:
+        """Fit on the moments of the codes by class."""
+        self.classes_ = list(class_moments)
+        self.n_features_in_ = Moments.pool(class_moments).mean.size
+        self.means_ = {label: m.mean for label, m in class_moments.items()}
+        self.covariances_ = {label: m.covariance for label, m in class_moments.items()}
+        self._spectra = {label: eigh(C) for label, C in self.covariances_.items()}
+        return self
+
+    def _draw(self, label: Hashable, n: int, rng: np.random.RandomState) -> Array:
+        values, vectors = self._spectra[label]
+        root = vectors * np.sqrt(np.where(values > RANK_TOLERANCE * values[-1], values, 0))
+        return self.means_[label] + rng.standard_normal((n, self.n_features_in_)) @ root.T
+
+    def _log_density(self, label: Hashable, Z: Array) -> Array:
+        values, vectors = self._spectra[label]
+        if values[0] <= RANK_TOLERANCE * values[-1]:
+            raise ValueError(
+                f"the codes of class {label!r} lie in a flat subspace and have no density; use fewer codes"
+            )
+        white = (Z - self.means_[label]) @ vectors / np.sqrt(values)
+        return -0.5 * (len(values) * np.log(2 * np.pi) + np.log(values).sum() + np.einsum("ij,ij->i", white, white))
+
+
+class ClassMixture(_LatentLaw):
+    """z | l ~ a mixture of Gaussians for each class; needs rows (scikit-learn's GaussianMixture).
+
+    Parameters
+    ----------
+    n_components : int
+        Gaussians for each class, at most as many as the class has rows.
+    reg_covar : float
+        Added to the diagonal of every covariance.
+    random_state : int, RandomState or None
+    """
+
+    def __init__(self, n_components: int = 3, reg_covar: float = 1e-6, random_state: Any = None):
+        self.n_components = n_components
+        self.reg_covar = reg_covar
+        self.random_state = random_state
+
+    def fit(self, Z: ArrayLike, y: ArrayLike) -> ClassMixture:
+        """Fit on codes Z (n, k) and labels y (n,)."""
+        codes: Array = check_array(Z, dtype=np.float64)
+        labels = as_labels(y, len(codes))
+        self.classes_ = [None] if labels[0] is None else np.unique(labels).tolist()
+        self.n_features_in_ = codes.shape[1]
+        rng = check_random_state(self.random_state)
+        self.mixtures_ = {}
+        for label, rows in label_rows(labels, self.classes_).items():
+            if len(rows) < self.n_components:
+                raise ValueError(
+                    f"class {label!r} has {len(rows)} rows but n_components={self.n_components}; lower n_components"
+                )
+            mixture = GaussianMixture(self.n_components, reg_covar=self.reg_covar, random_state=rng.randint(2**31 - 1))
+            self.mixtures_[label] = mixture.fit(codes[rows])
+        return self
+
+    def _draw(self, label: Hashable, n: int, rng: np.random.RandomState) -> Array:
+        mixture = self.mixtures_[label]
+        counts = rng.multinomial(n, mixture.weights_)
+        roots = np.linalg.cholesky(mixture.covariances_)
+        parts = [
+            mean + rng.standard_normal((count, len(mean))) @ root.T
+            for mean, root, count in zip(mixture.means_, roots, counts, strict=True)
+        ]
+        return rng.permutation(np.vstack(parts))
+
+    def _log_density(self, label: Hashable, Z: Array) -> Array:
+        return self.mixtures_[label].score_samples(Z)
+
+
+def straight(a: ArrayLike, b: ArrayLike, n_steps: int) -> Array:
+    """Return n_steps codes from a (k,) to b (k,) on a straight line, ends included: (n_steps, k)."""
+    a, b = _ends(a, b, n_steps)
+    return np.linspace(a, b, n_steps)
+
+
+def great_circle(a: ArrayLike, b: ArrayLike, n_steps: int) -> Array:
+    """Return n_steps codes from a to b that turn at a constant rate while the length changes evenly (Shoemake 1985).
+
+    For z ~ N(0, I) in many dimensions a straight path passes through lengths that no draw has; this one does not.
+
+    Raises
+    ------
+    ValueError
+        If an end is 0 (it has no direction) or the ends point in opposite directions (no circle is the shortest).
+    """
+    a, b = _ends(a, b, n_steps)
+    lengths = np.linalg.norm(a), np.linalg.norm(b)
+    if min(lengths) == 0:
+        raise ValueError("an end of the path is the zero code, which has no direction; use the straight path")
+    u, v = a / lengths[0], b / lengths[1]
+    angle = np.arctan2(np.linalg.norm(u - v), np.linalg.norm(u + v)) * 2
+    t = np.linspace(0, 1, n_steps)[:, None]
+    if np.pi - angle < 1e-6:
+        raise ValueError(
+            "the ends point in opposite directions, so no great circle is the shortest; use the straight path"
+        )
+    if angle < 1e-6:
+        return np.linspace(a, b, n_steps)
+    turned = (np.sin((1 - t) * angle) * u + np.sin(t * angle) * v) / np.sin(angle)
+    return turned * ((1 - t) * lengths[0] + t * lengths[1])
+
+
+PATHS = {"straight": straight, "great-circle": great_circle}
+
+
+def _ends(a: ArrayLike, b: ArrayLike, n_steps: int) -> tuple[Array, Array]:
+    if check_count("n_steps", n_steps) < 2:
+        raise ValueError(f"n_steps={n_steps}; a path has two ends, give 2 or more")
+    ends: Array = check_array(np.stack([np.asarray(a), np.asarray(b)]), dtype=[np.float64, np.float32])
+    return ends[0], ends[1]
+
+
+def as_labels(y: Any, n: int) -> Array:
+    """Return n labels: y itself if it is an array of n, or one label repeated."""
+    labels = np.asarray(y)
+    if labels.ndim == 0:
+        labels = np.full(n, y)
+    if labels.shape != (n,):
+        raise ValueError(f"y has shape {labels.shape}; give one label, or {n} of them")
+    return labels
+
+
+def label_rows(labels: Array, known: list[Hashable]) -> dict[Hashable, Array]:
+    """Return the row numbers of each label, or name the labels that the model has not seen.
+
+    A model without classes knows the one label None, and every row has it.
+    """
+    if known == [None]:
+        return {None: np.arange(len(labels))}
+    found, inverse = np.unique(labels, return_inverse=True)
+    unseen = [label for label in found.tolist() if label not in known]
+    if unseen:
+        raise ValueError(f"label {unseen[0]!r} was not seen in fit; the classes are {known}")
+    return {label: np.flatnonzero(inverse == i) for i, label in enumerate(found.tolist())}

@@ -1,0 +1,116 @@
+"""Laws of the code and paths between codes: scipy and scikit-learn as rivals, Monte Carlo within stated errors."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from scipy.stats import multivariate_normal
+from sklearn.mixture import GaussianMixture
+
+from linvae import ClassGaussian, ClassMixture, Moments, StandardNormal
+from linvae.latent import great_circle, straight
+
+
+def codes(n=300, seed=0):
+    rng = np.random.default_rng(seed)
+    y = rng.choice(["bag", "boot"], n)
+    return rng.normal(size=(n, 3)) @ rng.normal(size=(3, 3)) + 4 * (y == "boot")[:, None], y
+
+
+LAWS = [StandardNormal(), ClassGaussian(), ClassMixture(2, random_state=0)]
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: type(law).__name__)
+def test_draws_follow_the_log_density(law):
+    Z, y = codes()
+    law = law.fit(Z, y)
+    drawn = law.sample(20_000, "boot", random_state=0)
+    # E ln p under the law itself, by two independent samples: their means agree within 5 standard errors.
+    a, b = law.log_prob(drawn[:10_000], "boot"), law.log_prob(drawn[10_000:], "boot")
+    assert abs(a.mean() - b.mean()) < 5 * np.hypot(a.std(), b.std()) / 100
+    # And the density integrates to 1: E over draws of exp(ln q - ln p) for a narrower q is 1.
+    q = multivariate_normal(drawn.mean(axis=0), np.cov(drawn.T) / 2)
+    weights = np.exp(q.logpdf(drawn) - law.log_prob(drawn, "boot"))
+    assert abs(weights.mean() - 1) < 5 * weights.std() / np.sqrt(len(drawn))
+
+
+def test_the_densities_are_scipys_and_scikit_learns():
+    Z, y = codes()
+    boots = Z[y == "boot"]
+    assert_allclose(StandardNormal().fit(Z, y).log_prob(Z, y), multivariate_normal(np.zeros(3)).logpdf(Z))
+    gaussian = multivariate_normal(boots.mean(axis=0), np.cov(boots.T, bias=True))
+    assert_allclose(ClassGaussian().fit(Z, y).log_prob(boots, "boot"), gaussian.logpdf(boots))
+    law = ClassMixture(2, random_state=0).fit(Z, y)
+    seed = np.random.RandomState(0)
+    mixtures = {
+        label: GaussianMixture(2, random_state=seed.randint(2**31 - 1)).fit(Z[y == label]) for label in law.classes_
+    }
+    assert_allclose(law.log_prob(boots, "boot"), mixtures["boot"].score_samples(boots))
+
+
+def test_moments_are_enough_for_the_class_gaussian():
+    Z, y = codes()
+    a, b = ClassGaussian().fit(Z, y), ClassGaussian().fit_moments(Moments.by_class(Z, y))
+    assert_allclose(a.log_prob(Z, y), b.log_prob(Z, y))
+    assert not hasattr(ClassMixture(), "fit_moments")
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: type(law).__name__)
+def test_an_array_of_labels_is_answered_in_its_order(law):
+    Z, y = codes()
+    law = law.fit(Z, y)
+    drawn = law.sample(300, y, random_state=0)
+    assert drawn.shape == (300, 3)
+    if not isinstance(law, StandardNormal):
+        assert drawn[y == "boot"].mean() > drawn[y == "bag"].mean() + 2  # the classes lie 4 apart
+    assert_allclose(drawn, law.sample(300, y, random_state=0))
+
+
+def test_flat_codes_are_drawn_flat_and_have_no_density():
+    Z, y = codes()
+    Z = np.c_[Z, Z[:, 0] + Z[:, 1]]
+    law = ClassGaussian().fit(Z, y)
+    drawn = law.sample(100, "bag", random_state=0)
+    assert_allclose(drawn[:, 3], drawn[:, 0] + drawn[:, 1], atol=1e-5)
+    with pytest.raises(ValueError, match="flat subspace"):
+        law.log_prob(Z, y)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 9))
+def test_paths_start_and_end_where_told(seed, n_steps):
+    a, b = np.random.default_rng(seed).normal(size=(2, 5))
+    for path in (straight, great_circle):
+        steps = path(a, b, n_steps)
+        assert steps.shape == (n_steps, 5)
+        assert_allclose(steps[[0, -1]], [a, b], atol=1e-12)
+
+
+def test_a_great_circle_keeps_its_length_and_turns_evenly():
+    a, b = np.array([2.0, 0, 0]), np.array([0, 2.0, 0])
+    path = great_circle(a, b, 7)
+    assert_allclose(np.linalg.norm(path, axis=1), 2)
+    assert_allclose(np.arctan2(path[:, 1], path[:, 0]), np.linspace(0, np.pi / 2, 7), atol=1e-12)
+    assert np.linalg.norm(straight(a, b, 7)[3]) == pytest.approx(np.sqrt(2))  # the chord cuts through
+    assert_allclose(great_circle(a, 3 * a, 3), [a, 2 * a, 3 * a])
+
+
+Z, Y = codes()
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: ClassGaussian().fit(Z, Y).sample(3, "coat"), "label 'coat' was not seen in fit; the classes are"),
+        (lambda: ClassGaussian().fit(Z, Y).sample(3, ["bag"]), r"y has shape \(1,\); give one label, or 3"),
+        (lambda: ClassGaussian().fit(Z, Y).log_prob(Z[:, :2], Y), "2 codes a row, the law was fitted with 3"),
+        (lambda: ClassMixture(400).fit(Z, Y), "rows but n_components=400"),
+        (lambda: ClassGaussian().fit(Z, Y[:4]), "one label a row"),
+        (lambda: straight([0, 1], [1, 1], 1), "n_steps=1"),
+        (lambda: great_circle([0, 0], [1, 1], 3), "zero code"),
+        (lambda: great_circle([1, 1], [-2, -2], 3), "opposite directions"),
+    ],
+)
+def test_bad_input_is_named(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()

@@ -1,0 +1,178 @@
+"""PPCA and LDA from moments: laws, scipy and scikit-learn as rivals, bad input.  Statements C8, C9, C10."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.linalg import eigh
+from scipy.stats import multivariate_normal
+from sklearn.decomposition import PCA as SklearnPCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+from linvae import LDA, PCA, PPCA, Moments
+from linvae.datasets import load_mnist
+
+
+def rows(n=200, d=6, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, d)) * 2.0 ** -np.arange(d) @ np.linalg.qr(rng.normal(size=(d, d)))[0] + 3
+
+
+def classes(n=150, d=6, seed=0):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 4, n)
+    return rng.normal(size=(n, d)) @ rng.normal(size=(d, d)) + 2 * rng.normal(size=(4, d))[y], y
+
+
+def span(A):
+    Q = np.linalg.qr(A.T)[0]
+    return Q @ Q.T
+
+
+@pytest.mark.statement("C8")
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_the_likelihood_is_scipys_and_the_closed_form(k):
+    X = rows()
+    model = PPCA(k).fit(X)
+    law = multivariate_normal(model.mean_, model.get_covariance())
+    assert_allclose(model.score_samples(X), law.logpdf(X), rtol=1e-10)
+    variances, sigma2 = PCA().fit(X).explained_variance_, model.noise_variance_
+    assert sigma2 == pytest.approx(variances[k:].mean(), rel=1e-10)
+    log_det = np.log(variances[:k]).sum() + (6 - k) * np.log(sigma2)
+    assert model.score(X) == pytest.approx(-0.5 * (6 * np.log(2 * np.pi) + log_det + 6), rel=1e-10)
+
+
+@pytest.mark.statement("C8")
+def test_no_nearby_loadings_or_noise_are_likelier():
+    X = rows()
+    model = PPCA(2).fit(X)
+    best, rng = model.score(X), np.random.default_rng(0)
+    for _ in range(50):
+        W = model.loadings_ + 0.05 * rng.normal(size=model.loadings_.shape)
+        sigma2 = model.noise_variance_ * np.exp(0.1 * rng.normal())
+        other = multivariate_normal(model.mean_, W @ W.T + sigma2 * np.eye(6))
+        assert other.logpdf(X).mean() < best
+
+
+def test_the_likelihood_is_scikit_learns_up_to_its_divisor():
+    X, _ = load_mnist("train")
+    X = X[:, load_mnist("train")[0].std(axis=0) > 0.2]  # pixels that vary: scikit-learn needs a full rank too
+    ours, theirs = PPCA(8).fit(X), SklearnPCA(8, svd_solver="full").fit(X.astype(np.float64))
+    # Their variances are n / (n - 1) times ours, which moves a log-likelihood at its maximum by O(d / n^2).
+    assert ours.score(X) == pytest.approx(theirs.score(X), rel=1e-5)
+
+
+@pytest.mark.statement("C9")
+def test_loadings_turned_by_a_rotation_are_the_same_model():
+    X = rows()
+    model = PPCA(3).fit(X)
+    R = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    turned = model.loadings_ @ R
+    assert_allclose(turned @ turned.T + model.noise_variance_ * np.eye(6), model.get_covariance(), atol=1e-12)
+    assert np.abs(turned - model.loadings_).max() > 0.1
+
+
+@pytest.mark.statement("C10")
+def test_the_aggregate_posterior_is_the_prior():
+    X = rows()
+    model = PPCA(3).fit(X)
+    Z = model.transform(X)
+    assert_allclose(Z.mean(axis=0), 0, atol=1e-13)
+    assert_allclose(Z.T @ Z / len(X) + model.posterior_covariance_, np.eye(3), atol=1e-12)
+
+
+def test_the_code_is_the_posterior_mean_by_gaussian_conditioning():
+    X = rows()
+    model = PPCA(2).fit(X)
+    W, C = model.loadings_, model.get_covariance()
+    assert_allclose(model.transform(X), (X - model.mean_) @ np.linalg.inv(C) @ W, atol=1e-12)
+    assert_allclose(model.posterior_covariance_, np.eye(2) - W.T @ np.linalg.inv(C) @ W, atol=1e-12)
+
+
+def test_ppca_and_pca_codes_differ_by_a_scale():
+    X = rows()
+    pca, ppca = PCA(3).fit(X), PPCA(3).fit(X)
+    ratio = ppca.transform(X) / pca.transform(X)
+    assert_allclose(ratio, np.broadcast_to(ratio[0], ratio.shape), rtol=1e-8)
+    assert_allclose(ppca.inverse_transform(ppca.transform(X)), pca.inverse_transform(pca.transform(X)), atol=1e-12)
+
+
+def test_draws_have_the_models_moments():
+    model = PPCA(2).fit(rows())
+    drawn = model.sample(20_000, random_state=0)
+    assert drawn.shape == (20_000, 6)
+    C = model.get_covariance()
+    error = np.sqrt((np.outer(np.diag(C), np.diag(C)) + C**2) / 20_000)
+    assert (np.abs(np.cov(drawn.T, bias=True) - C) < 5 * error).all()  # 5 standard errors
+    assert (np.abs(drawn.mean(axis=0) - model.mean_) < 5 * np.sqrt(np.diag(C) / 20_000)).all()
+
+
+@pytest.mark.parametrize(
+    ("k", "words"),
+    [(6, "lower n_components to 5"), (None, "n_components=None"), (0, "n_components=0"), (2.0, r"n_components=2\.0")],
+)
+def test_ppca_names_a_code_that_leaves_no_noise(k, words):
+    with pytest.raises(ValueError, match=words):
+        PPCA(k).fit(rows())
+
+
+def test_ppca_names_rows_of_low_rank():
+    with pytest.raises(ValueError, match=r"n_samples=4 rows of n_features=6 span 3 directions"):
+        PPCA(3).fit(rows(4))
+
+
+@pytest.mark.parametrize("solver", ["eigen", "svd"])
+def test_lda_is_scikit_learns_up_to_its_scaling(solver):
+    X, y = classes()
+    ours = LDA().fit(X, y)
+    theirs = LinearDiscriminantAnalysis(solver=solver).fit(X, y)
+    assert_allclose(span(ours.components_), span(theirs.scalings_[:, :3].T), atol=1e-9)
+    ratio = ours.explained_variance_ / ours.explained_variance_.sum()
+    assert_allclose(ratio, theirs.explained_variance_ratio_[:3], rtol=1e-9)
+
+
+@pytest.mark.parametrize("shrinkage", [0.2, 1.0])
+def test_shrunk_lda_is_the_generalised_eigenproblem(shrinkage):
+    X, y = classes()
+    ours = LDA(shrinkage=shrinkage).fit(X, y)
+    within = sum(m.scatter for m in Moments.by_class(X, y).values()) / len(X)
+    between = Moments.of(X).covariance - within
+    within = (1 - shrinkage) * within + shrinkage * np.trace(within) / 6 * np.eye(6)
+    values, vectors = eigh(between, within)
+    assert_allclose(span(ours.components_), span(vectors[:, -3:].T), atol=1e-9)
+    assert_allclose(ours.explained_variance_, values[:-4:-1], rtol=1e-9)
+
+
+@pytest.mark.parametrize("shrinkage", [0.0, 0.3])
+def test_codes_are_white_within_classes_for_the_scatter_used(shrinkage):
+    X, y = classes()
+    model = LDA(shrinkage=shrinkage).fit(X, y)
+    within = sum(m.scatter for m in Moments.by_class(X, y).values()) / len(X)
+    within = (1 - shrinkage) * within + shrinkage * np.trace(within) / 6 * np.eye(6)
+    assert_allclose(model.components_ @ within @ model.components_.T, np.eye(3), atol=1e-10)
+
+
+def test_lda_on_real_digits_ignores_pixels_that_no_class_varies():
+    X, y = load_mnist("train")
+    model = LDA().fit(X, y)
+    assert model.components_.shape == (9, 784)
+    assert not np.abs(model.components_[:, X.std(axis=0) == 0]).max() > 1e-8 * np.abs(model.components_).max()
+    Z = model.transform(X.astype(np.float64))
+    within = (
+        sum((Z[y == c] - Z[y == c].mean(axis=0)).T @ (Z[y == c] - Z[y == c].mean(axis=0)) for c in range(10)) / 8000
+    )
+    assert_allclose(within, np.eye(9), atol=1e-6)  # the smallest variances kept are 1e-10 of the largest
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "words"),
+    [
+        (LDA(4), classes(), "4 classes span at most 3 directions"),
+        (LDA(shrinkage=1.5), classes(), r"shrinkage=1\.5"),
+        (LDA(), (classes()[0], np.zeros(150)), "1 class"),
+        (LDA(), (np.ones((6, 2)), [0, 1] * 3), "span at most 0 directions"),
+    ],
+    ids=["too many", "shrinkage", "one class", "equal rows"],
+)
+def test_lda_names_bad_input(model, data, words):
+    with pytest.raises(ValueError, match=words):
+        model.fit(*data)
