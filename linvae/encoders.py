@@ -143,6 +143,8 @@ class PPCA(_AffineEncoder):
     components_ : array (k, d)
         A = M^-1 W'.
     mean_ : array (d,)
+    directions_ : array (k, d)
+        V_k', the principal directions, as PCA's `components_`.
     loadings_ : array (d, k)
         W, identified up to a rotation of z; this one is aligned with the principal directions.
     noise_variance_ : float
@@ -184,7 +186,10 @@ class PPCA(_AffineEncoder):
         variances = eigenvalues[:k]
         sigma2 = (np.trace(moments.covariance) - variances.sum()) / (d - k)
         directions = _fixed_signs(vectors[:, :k].T)
-        spread = np.sqrt(variances - sigma2)
+        spread = np.sqrt(
+            np.maximum(variances - sigma2, 0.0)
+        )  # below 0 by rounding alone: sigma^2 is a mean of smaller ones
+        self.directions_ = directions
         self.loadings_ = directions.T * spread
         self.components_ = directions * (spread / variances)[:, None]  # M = Lambda_k
         self.posterior_covariance_ = np.diag(sigma2 / variances)
@@ -208,7 +213,7 @@ class PPCA(_AffineEncoder):
             self.noise_variance_,
             self.explained_variance_,
         )
-        scores = centred @ (self.loadings_ / np.sqrt(variances - sigma2))
+        scores = centred @ self.directions_.T
         outside = np.einsum("ij,ij->i", centred, centred) - np.einsum("ij,ij->i", scores, scores)
         log_det = np.log(variances).sum() + (d - k) * np.log(sigma2)
         return -0.5 * (d * np.log(2 * np.pi) + log_det + (scores**2 / variances).sum(axis=1) + outside / sigma2)
@@ -293,7 +298,9 @@ class LDA(_AffineEncoder):
         shares = np.array([np.sqrt(m.n / pooled.n) for m in class_moments.values()])
         offsets = np.array([m.mean for m in class_moments.values()]) - pooled.mean
         _, spreads, axes = svd((shares[:, None] * offsets) @ whiten, full_matrices=False)
-        limit = int((spreads > np.sqrt(RANK_TOLERANCE) * spreads[0]).sum()) if rank else 0
+        if rank == 0:
+            raise ValueError("no class has any variance within it, so distances have no unit; give more rows a class")
+        limit = int((spreads > np.sqrt(RANK_TOLERANCE) * spreads[0]).sum())
         limit = min(limit, len(class_moments) - 1)
         k = _checked_n_components(
             self.n_components, limit, f"{len(class_moments)} classes span at most {limit} directions"

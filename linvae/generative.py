@@ -124,6 +124,7 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             self._fit_from_moments(class_moments)
         else:
             self._fit_from_rows(class_moments, images, y)
+        self._sample_dtype = np.float32 if images.dtype == np.float32 else np.float64
         if not hasattr(self._latent(), "fit_moments"):
             labels = self._pooled_labels(y, len(images))
             self.latent_ = clone(self._latent()).fit(self._encode(images, labels), labels)
@@ -183,6 +184,7 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         self.classes_ = list(groups)
         self.class_counts_ = [m.n for m in groups.values()]
         self.n_features_in_ = d
+        self._sample_dtype = np.float64
         return class_moments, groups
 
     def _fitted(self, part: Any, class_moments: dict[Hashable, Moments]) -> Any:
@@ -199,11 +201,15 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         if not hasattr(decoder, "fit_moments"):
             raise TypeError(f"{type(decoder).__name__} has no fit_moments; give a decoder of linvae, such as MMLR()")
         for label, part in cross.items():
-            if isinstance(decoder, MMLR) and decoder.alpha == 0 and label is not None and part.n <= part.mean_z.size:
+            least = isinstance(decoder, MMLR) and decoder.alpha == 0
+            if least and label is not None and part.n < part.mean_z.size + decoder.fit_intercept:
                 raise ValueError(
                     f"class {label!r} has {part.n} rows and a code of {part.mean_z.size} numbers, so least squares has "
                     "no unique decoder; lower n_components, or give MMLR an alpha, or use VariationalMMLR"
                 )
+        widths = {label: part.mean_z.size for label, part in cross.items()}
+        if len(set(widths.values())) > 1:
+            raise ValueError(f"the classes have codes of different lengths, {widths}; give the encoder n_components")
         self.cross_moments_ = cross
         self.decoders_ = {label: clone(decoder).fit_moments(part) for label, part in cross.items()}
         self.encoder_, self.decoder_ = self.encoders_[self.classes_[0]], self.decoders_[self.classes_[0]]
@@ -225,7 +231,7 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     def _check(self) -> None:
         if self.conditional not in ("decoder", "both", "none"):
             raise ValueError(f'conditional={self.conditional!r} is not known; choose "decoder", "both" or "none"')
-        if self.clip is not None and not (len(self.clip) == 2 and self.clip[0] < self.clip[1]):
+        if self.clip is not None and not (np.shape(self.clip) == (2,) and self.clip[0] < self.clip[1]):
             raise ValueError(f"clip={self.clip!r}; give None or a pair (low, high) with low below high")
         self._checked_coefficients(self.coefficients)
 
@@ -262,6 +268,10 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             Z[rows] = self.encoders_[label].transform(scaled[rows])
         return Z
 
+    def fit_transform(self, X: ArrayLike, y: Any = None) -> Array:
+        """Fit, and return the codes (n, k) of the same images."""
+        return self.fit(X, y).transform(X, y)
+
     def transform(self, X: ArrayLike, y: Any = None) -> Array:
         """Return the codes Z (n, k) of images X (n, d); for conditional="both" y says the class of each."""
         check_is_fitted(self)
@@ -280,7 +290,7 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         """Return to the unit of the pixels, and clip if asked to."""
         if self.standardize:
             images = images * self.pixel_scale_.astype(images.dtype) + self.pixel_mean_.astype(images.dtype)
-        return images if self.clip is None else images.clip(*self.clip)
+        return images if self.clip is None else images.clip(float(self.clip[0]), float(self.clip[1]))
 
     def reconstruct(self, X: ArrayLike, y: Any = None) -> Array:
         """Return the images (n, d) after one trip through code and back."""
@@ -300,7 +310,7 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         y : label, array (n,) or None
             Their classes; not needed for conditional="none".
         n_components : sequence of int or None
-            The numbers of codes to keep, each from 0 (answer with the mean of the class) to k.  None means all of
+            The numbers of codes to keep, each from 0 (the decoder's intercept alone) to k.  None means all of
             0, 1, ..., k.
 
         Returns
@@ -353,7 +363,7 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             labels = as_labels(y, n)
         groups = list(self._by_label(labels, n, "the decoder"))
         Z = self.latent_.sample(n, labels, rng)
-        images = np.empty((n, self.n_features_in_))
+        images = np.empty((n, self.n_features_in_), self._sample_dtype)
         for label, rows in groups:
             images[rows] = _drawn(self.decoders_[label], Z[rows], coefficients, noise, rng)
         return self._finished(images), None if self.conditional == "none" else labels

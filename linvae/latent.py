@@ -17,7 +17,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from .moments import RANK_TOLERANCE, Array, Moments, check_count
+from .moments import RANK_TOLERANCE, Array, Moments, _group, check_count
 
 
 class _LatentLaw(BaseEstimator):
@@ -35,6 +35,7 @@ class _LatentLaw(BaseEstimator):
     def sample(self, n_samples: int, y: Any, random_state: Any = None) -> Array:
         """Draw codes (n_samples, k) for one label y, or for an array of n_samples labels, in its order."""
         check_is_fitted(self)
+        check_count("n_samples", n_samples)
         rng, labels = check_random_state(random_state), as_labels(y, n_samples)
         Z = np.empty((n_samples, self.n_features_in_))
         for label, rows in label_rows(labels, self.classes_).items():
@@ -132,7 +133,7 @@ class ClassMixture(_LatentLaw):
         """Fit on codes Z (n, k) and labels y (n,)."""
         codes: Array = check_array(Z, dtype=np.float64)
         labels = as_labels(y, len(codes))
-        self.classes_ = [None] if labels[0] is None else np.unique(labels).tolist()
+        self.classes_ = [None] if y is None or labels[0] is None else _group(y, len(codes))[0]
         self.n_features_in_ = codes.shape[1]
         rng = check_random_state(self.random_state)
         self.mixtures_ = {}
@@ -219,6 +220,8 @@ def label_rows(labels: Array, known: list[Hashable]) -> dict[Hashable, Array]:
     """
     if known == [None]:
         return {None: np.arange(len(labels))}
+    if labels.dtype == object and any(label is None for label in labels):
+        raise ValueError(f"y is None, or holds None; give one of the classes {known}, or one for each row")
     found, inverse = np.unique(labels, return_inverse=True)
     unseen = [label for label in found.tolist() if label not in known]
     if unseen:

@@ -212,7 +212,7 @@ class CrossMoments:
     def from_affine(cls, moments: Moments, A: ArrayLike, b: ArrayLike) -> CrossMoments:
         """Return the cross moments of z = A x + b with x, from the moments of x alone: no pass over the rows.
 
-        A code whose variance is below 1e-14 of what its weights could give is rounding, and is stored as constant.
+        A code whose covariance with every pixel is rounding (1e-13 of what its weights could give) is stored as constant.
 
         Raises
         ------
@@ -228,8 +228,9 @@ class CrossMoments:
         Szx = A @ moments.scatter
         Szz = Szx @ A.T
         Szz = (Szz + Szz.T) / 2
-        # Along a direction without variance a'Sa is rounding, about 1e-16 |a|^2 tr S: such a code is a constant.
-        constant = np.diag(Szz) <= 1e-14 * (A**2).sum(axis=1) * np.trace(moments.scatter)
+        # Along a direction without variance S a is rounding, some 1e-15 |a| max S: such a code is a constant.
+        largest = np.diag(moments.scatter).max(initial=0.0)
+        constant = np.linalg.norm(Szx, axis=1) <= 1e-13 * np.linalg.norm(A, axis=1) * largest
         Szx[constant], Szz[constant], Szz[:, constant] = 0, 0, 0
         return cls(moments.n, A @ moments.mean + b, moments.mean, Szz, Szx, np.diag(moments.scatter))
 

@@ -37,7 +37,7 @@ class Design:
     n: int
     gram: Array  # (c, c), c = k + 1, or k without an intercept
     cross: Array  # (c, d)
-    squares: Array  # (d,)
+    moments: CrossMoments  # the same about the means, for differences of large sums
 
     @classmethod
     def of(cls, cross: CrossMoments, fit_intercept: bool = True) -> Design:
@@ -48,12 +48,16 @@ class Design:
         if fit_intercept:
             gram = np.block([[gram, n * mz[:, None]], [n * mz[None], np.array([[float(n)]])]])
             sums = np.vstack([sums, n * mx])
-        return cls(n, gram, sums, cross.sxx_diag + n * mx**2)
+        return cls(n, gram, sums, cross)
 
     def expected_residuals(self, q: CoefficientLaw) -> Array:
         """Return E_q |x_p - Phi beta_p|^2 for every pixel, shape (d,)."""
-        fitted = np.einsum("cd,cd->d", q.mean, self.gram @ q.mean - 2 * self.cross)
-        return self.squares + fitted + q.variances @ np.einsum("ic,ij,jc->c", q.basis, self.gram, q.basis)
+        m = self.moments
+        B = q.mean[: m.mean_z.size]
+        bias = m.mean_x - m.mean_z @ B - (q.mean[-1] if len(q.mean) > len(B) else 0.0)
+        residuals = m.sxx_diag + np.einsum("kd,kd->d", B, m.Szz @ B - 2 * m.Szx) + self.n * bias**2
+        # A sum of squares is not negative but by rounding.
+        return np.maximum(residuals, 0.0) + q.variances @ _diagonal(q.basis, self.gram)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,16 +137,12 @@ def exact_posterior(design: Design, noise: Array, precision: Array) -> Coefficie
 
 def log_evidence(design: Design, noise: Array, precision: Array) -> float:
     """Return ln p(X) at these hyper-parameters, the coefficients integrated out, in nats over rows and pixels."""
-    q = exact_posterior(design, noise, precision)
-    explained = np.einsum("cd,cd->d", q.mean, design.cross)
-    copies = len(noise) / len(q.variances)
-    fit = -0.5 * np.sum(design.n * (LOG_2PI + np.log(noise)) + (design.squares - explained) / noise)
-    return float(fit + 0.5 * copies * np.log(q.variances).sum())
+    return elbo(exact_posterior(design, noise, precision), design, noise, precision)  # the bound is tight there
 
 
 def best_variances(design: Design, basis: Array, noise: Array, precision: Array) -> Array:
     """Return the v that maximise the ELBO in a basis: one over the diagonal of each pixel's precision (Bishop 2006)."""
-    data, prior = (np.einsum("ic,ij,jc->c", basis, S, basis) for S in (design.gram, np.diag(precision)))
+    data, prior = _diagonal(basis, design.gram), precision @ basis**2
     return 1 / (data / (noise[:1] if np.ptp(noise) == 0 else noise)[:, None] + prior)
 
 
@@ -172,9 +172,9 @@ def gradient(
     """Climb the ELBO by L-BFGS on its analytic gradient, over all means and the logarithms of all variances."""
     (c, d), shape = q.mean.shape, q.variances.shape
     T, copies = q.basis, d / len(q.variances)
-    data, prior = (np.einsum("ic,ij,jc->c", T, S, T) for S in (design.gram, np.diag(precision)))
+    data, prior = _diagonal(T, design.gram), precision @ T**2
     curvature = (data * (1 / noise).mean() + prior) if shape[0] == 1 else data / noise[:, None] + prior
-    scale = np.sqrt(noise / np.trace(design.gram))  # brings the means' slopes to one size
+    scale = np.sqrt(noise / (np.trace(design.gram) + precision.mean() * noise))  # brings the slopes to one size
 
     def climb(w: Array) -> tuple[float, Array]:
         mean, v = w[: c * d].reshape(c, d) * scale, np.exp(w[c * d :].reshape(shape))
@@ -185,6 +185,11 @@ def gradient(
     start = np.concatenate([(q.mean / scale).ravel(), np.log(q.variances).ravel()])
     found = minimize(climb, start, jac=True, method="L-BFGS-B", options={"maxiter": max_iter, "ftol": tol, "gtol": 0.0})
     return CoefficientLaw(found.x[: c * d].reshape(c, d) * scale, T, np.exp(found.x[c * d :].reshape(shape)))
+
+
+def _diagonal(T: Array, S: Array) -> Array:
+    """Return the diagonal of T'ST."""
+    return np.einsum("ic,ic->c", T, S @ T)
 
 
 SOLVERS = {"cavi": ascend, "newton": newton, "gradient": gradient}
@@ -207,7 +212,8 @@ class VariationalMMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
     family : "full" or "mean-field"
         "full" is the exact posterior at the hyper-parameters; "mean-field", the talk's, makes coefficients independent.
     noise : "fixed", "isotropic" or "per-pixel"
-        Keep `noise_variance`, learn one for all pixels, or learn one for each.
+        Keep `noise_variance`, learn one for all pixels, or learn one for each.  Learning needs clearly more rows than
+        codes: with n <= k + 1 the evidence has no maximum of its own, and the noise stays near where it started.
     noise_variance : float
         s^2, fixed or to start from, above 0, in squared pixels.
     min_noise_variance : float
@@ -218,8 +224,9 @@ class VariationalMMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
         Of every coefficient, the intercept's included, fixed or to start from; above 0.
     fit_intercept : bool
         If True, a column of ones joins the codes, under the same prior (its own precision under "ard").
-    solver : "cavi", "newton" or "gradient"
-        Coordinate ascent, Newton–Raphson, or L-BFGS on the same ELBO.
+    solver : "newton", "cavi" or "gradient"
+        Newton–Raphson, coordinate ascent, or L-BFGS on the same ELBO.  Newton's step is exact; coordinate ascent can
+        be slow where codes are correlated, and stops early then at the default tol.
     tol : float
         Stop when an iteration raises the ELBO by no more than tol nats for each of the n d pixels seen.
     max_iter : int
@@ -240,7 +247,7 @@ class VariationalMMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
     elbo_ : float
         In nats, summed over rows and pixels.
     elbo_trace_ : list of float
-        After each iteration; it never falls.
+        After each iteration, and after a last step at the final hyper-parameters; it never falls, but by rounding.
     log_evidence_ : float
         Exact, at the final hyper-parameters; equals `elbo_` for the full family and is above it for mean-field.
     floored_pixels_ : int array
@@ -272,7 +279,7 @@ class VariationalMMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
         prior: str = "fixed",
         prior_variance: float = 1.0,
         fit_intercept: bool = True,
-        solver: str = "cavi",
+        solver: str = "newton",
         tol: float = 1e-6,
         max_iter: int = 1000,
     ):
@@ -311,7 +318,9 @@ class VariationalMMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 break
         else:
             self._warn(trace)
-        self.elbo_trace_, self.elbo_, self.n_iter_ = trace[1:], trace[-1], len(trace) - 1
+        q = self._improve(q, design, noise, precision)  # q belongs to the final noise and prior
+        trace.append(elbo(q, design, noise, precision))
+        self.elbo_trace_, self.elbo_, self.n_iter_ = trace[1:], trace[-1], len(trace) - 2
         return self._learned(q, design, noise, precision, cross.mean_z.size)
 
     def _improve(self, q: CoefficientLaw, design: Design, noise: Array, precision: Array) -> CoefficientLaw:
@@ -339,7 +348,8 @@ class VariationalMMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.law_, self.noise_variance_, self.prior_precision_ = q, noise, precision
         self.coef_: Array = q.mean[:k].T.copy()
         self.intercept_: Array = q.mean[k].copy() if self.fit_intercept else np.zeros(len(noise))
-        self.coef_cov_ = q.covariance() if len(q.variances) == 1 else (q.basis, q.variances)
+        per_pixel = np.broadcast_to(q.variances, (len(noise), len(q.basis)))
+        self.coef_cov_ = (q.basis, per_pixel) if self.noise == "per-pixel" else q.covariance()
         self.log_evidence_ = log_evidence(design, noise, precision)
         learned = self.noise != "fixed"
         self.floored_pixels_ = np.flatnonzero(noise <= self.min_noise_variance) if learned else np.array([], int)
@@ -405,7 +415,7 @@ class VariationalMMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
             value = getattr(self, name)
             if not isinstance(value, Real) or isinstance(value, bool) or not 0 < float(value) < np.inf:
                 raise ValueError(f"{name}={value!r}; a variance is a finite number above 0")
-        if not isinstance(self.tol, Real) or float(self.tol) < 0:
+        if not isinstance(self.tol, Real) or not float(self.tol) >= 0:
             raise ValueError(f"tol={self.tol!r}; give a number of 0 or more")
         check_count("max_iter", self.max_iter)
         if cross.n == 0:

@@ -301,6 +301,7 @@ L, Y = labelled()
         (lambda m: m.set_params(decoder=MMLR()).fit(L, Y).sample(5, noise=True), "MMLR has no law of its coefficients"),
         (lambda m: m.set_params(decoder=MMLR()).fit(L, Y).sample(5, coefficients=9), "or a VariationalMMLR"),
         (lambda m: m.fit(L, L[:, 0]), "Unknown label type"),
+        (lambda m: m.set_params(clip=1).fit(L, Y), "clip=1; give None or a pair"),
     ],
 )
 def test_bad_labels_and_choices_are_named(call, words):
@@ -311,3 +312,20 @@ def test_bad_labels_and_choices_are_named(call, words):
 def test_a_law_that_needs_rows_is_named_where_there_are_none():
     with pytest.raises(TypeError, match="ClassMixture is fitted on rows, not on moments"):
         LinearGenerativeModel(PCA(3), latent=ClassMixture()).fit_moments(Moments.by_class(L, Y))
+
+
+def test_float32_images_are_answered_by_float32_draws_and_codes():
+    model = LinearGenerativeModel(PCA(3), clip=(np.float64(0), 1)).fit(L.astype(np.float32), Y)
+    assert model.sample(5, random_state=0)[0].dtype == np.float32
+    assert model.reconstruct(L.astype(np.float32), Y).dtype == np.float32
+
+
+def test_a_pipeline_hands_labels_on_to_a_code_for_each_class():
+    model = LinearGenerativeModel(PCA(3), conditional="both")
+    assert_allclose(model.fit_transform(L, Y), model.transform(L, Y))
+
+
+def test_codes_of_different_lengths_are_named():
+    X = np.vstack([L[Y == 1], np.c_[L[Y == 4][:, :5], np.zeros((np.sum(Y == 4), 7))]])
+    with pytest.raises(ValueError, match=r"codes of different lengths, {1: 12, 4: 5}"):
+        LinearGenerativeModel(PCA(), conditional="both").fit(X, [1] * np.sum(Y == 1) + [4] * np.sum(Y == 4))

@@ -169,10 +169,22 @@ def test_lda_on_real_digits_ignores_pixels_that_no_class_varies():
         (LDA(4), classes(), "4 classes span at most 3 directions"),
         (LDA(shrinkage=1.5), classes(), r"shrinkage=1\.5"),
         (LDA(), (classes()[0], np.zeros(150)), "1 class"),
-        (LDA(), (np.ones((6, 2)), [0, 1] * 3), "span at most 0 directions"),
+        (LDA(), (np.ones((6, 2)), [0, 1] * 3), "no class has any variance"),
     ],
     ids=["too many", "shrinkage", "one class", "equal rows"],
 )
 def test_lda_names_bad_input(model, data, words):
     with pytest.raises(ValueError, match=words):
         model.fit(*data)
+
+
+def test_directions_as_noisy_as_the_rest_carry_nothing():
+    X = np.vstack([np.eye(3), -np.eye(3)])  # every eigenvalue is 1/3
+    model = PPCA(1).fit(X)
+    assert_allclose(model.loadings_, 0, atol=1e-7)
+    assert_allclose(model.score_samples(X), multivariate_normal(np.zeros(3), np.eye(3) / 3).logpdf(X))
+
+
+def test_classes_without_spread_are_named():
+    with pytest.raises(ValueError, match="no class has any variance within it"):
+        LDA().fit([[0.0, 1.0], [0.0, 1.0], [2.0, 3.0], [2.0, 3.0]], [0, 0, 1, 1])
