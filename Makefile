@@ -39,8 +39,8 @@ test: $(READY)  ## run the tests, then every chapter against its stored outputs
 	$(ONE_THREAD) $(RUN) -m pytest -n 2 --dist loadfile --nbval --nbval-current-env book
 
 check: $(READY) build/statements.json  ## lint, types, notebook hygiene, statements
-	$(BIN)/ruff check linvae tests tools book
-	$(BIN)/ruff format --check linvae tests tools book
+	$(BIN)/ruff check linvae tests tools book benchmarks
+	$(BIN)/ruff format --check linvae tests tools book benchmarks
 	$(BIN)/mypy
 	$(RUN) tools/hygiene.py
 	$(RUN) tools/statements.py check

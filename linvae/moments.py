@@ -212,7 +212,7 @@ class CrossMoments:
     def from_affine(cls, moments: Moments, A: ArrayLike, b: ArrayLike) -> CrossMoments:
         """Return the cross moments of z = A x + b with x, from the moments of x alone: no pass over the rows.
 
-        A code whose covariance with every pixel is rounding (1e-13 of what its weights could give) is stored as constant.
+        A code whose covariance with every pixel is rounding, 1e-13 of what its weights could give, is stored constant.
 
         Raises
         ------
