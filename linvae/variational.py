@@ -267,7 +267,7 @@ class VariationalMMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
     --------
     >>> model = VariationalMMLR(noise="fixed", noise_variance=0.5)
     >>> model.fit([[0.0], [1.0], [2.0]], [[1.0], [3.0], [5.0]]).coef_.round(2)
-    array([[1.85]])
+    array([[1.8]])
     """
 
     def __init__(
