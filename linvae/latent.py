@@ -99,8 +99,9 @@ class ClassGaussian(_MomentLaw):
 
     def _draw(self, label: Hashable, n: int, rng: np.random.RandomState) -> Array:
         values, vectors = self._spectra[label]
-        root = vectors * np.sqrt(np.where(values > RANK_TOLERANCE * values[-1], values, 0))
-        return self.means_[label] + rng.standard_normal((n, self.n_features_in_)) @ root.T
+        # The symmetric root: the same draws whatever the signs of the eigenvectors.
+        root = vectors * np.sqrt(np.where(values > RANK_TOLERANCE * values[-1], values, 0)) @ vectors.T
+        return self.means_[label] + rng.standard_normal((n, self.n_features_in_)) @ root
 
     def _log_density(self, label: Hashable, Z: Array) -> Array:
         values, vectors = self._spectra[label]

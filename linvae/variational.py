@@ -124,6 +124,7 @@ def diagonalising_basis(gram: Array, precision: Array) -> tuple[Array, Array]:
     """Return T and l with T' gram T = diag(l) and T' diag(precision) T = I: one factorisation for all pixels."""
     root = 1 / np.sqrt(precision)
     values, Q = eigh(gram * np.outer(root, root))
+    Q = Q * np.sign(Q[np.abs(Q).argmax(axis=0), np.arange(len(Q))])  # the same draws on every machine
     return root[:, None] * Q, np.clip(values, 0, None)  # a Gram matrix has no negative eigenvalue but by rounding
 
 
@@ -167,24 +168,21 @@ def newton(q: CoefficientLaw, design: Design, noise: Array, precision: Array) ->
 
 
 def gradient(
-    q: CoefficientLaw, design: Design, noise: Array, precision: Array, max_iter: int = 500, tol: float = 1e-9
+    q: CoefficientLaw, design: Design, noise: Array, precision: Array, max_iter: int = 500, tol: float = 1e-12
 ) -> CoefficientLaw:
-    """Climb the ELBO by L-BFGS on its analytic gradient, over all means and the logarithms of all variances."""
-    (c, d), shape = q.mean.shape, q.variances.shape
-    T, copies = q.basis, d / len(q.variances)
-    data, prior = _diagonal(T, design.gram), precision @ T**2
-    curvature = (data * (1 / noise).mean() + prior) if shape[0] == 1 else data / noise[:, None] + prior
+    """Climb the ELBO by L-BFGS on its analytic gradient over all means; the variances take their best value at once."""
+    (c, d), T = q.mean.shape, q.basis
+    variances = best_variances(design, T, noise, precision)
     scale = np.sqrt(noise / (np.trace(design.gram) + precision.mean() * noise))  # brings the slopes to one size
 
     def climb(w: Array) -> tuple[float, Array]:
-        mean, v = w[: c * d].reshape(c, d) * scale, np.exp(w[c * d :].reshape(shape))
-        value = elbo(CoefficientLaw(mean, T, v), design, noise, precision)
+        mean = w.reshape(c, d) * scale
         slope = ((design.cross - design.gram @ mean) / noise - precision[:, None] * mean) * scale
-        return -value, -np.concatenate([slope.ravel(), (0.5 * copies * (1 - curvature * v)).ravel()])
+        return -elbo(CoefficientLaw(mean, T, variances), design, noise, precision), -slope.ravel()
 
-    start = np.concatenate([(q.mean / scale).ravel(), np.log(q.variances).ravel()])
-    found = minimize(climb, start, jac=True, method="L-BFGS-B", options={"maxiter": max_iter, "ftol": tol, "gtol": 0.0})
-    return CoefficientLaw(found.x[: c * d].reshape(c, d) * scale, T, np.exp(found.x[c * d :].reshape(shape)))
+    limits = {"maxiter": max_iter, "maxfun": 2 * max_iter, "ftol": tol, "gtol": 0.0}
+    found = minimize(climb, (q.mean / scale).ravel(), jac=True, method="L-BFGS-B", options=limits)
+    return CoefficientLaw(found.x.reshape(c, d) * scale, T, variances)
 
 
 def _diagonal(T: Array, S: Array) -> Array:
