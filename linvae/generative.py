@@ -142,15 +142,15 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     def _fit_from_moments(self, class_moments: dict[Hashable, Moments]) -> LinearGenerativeModel:
         class_moments, groups = self._begin(class_moments)
         if self.conditional == "both":
-            self.encoders_ = {label: self._fitted(self._encoder, {label: m}) for label, m in groups.items()}
+            self.encoders_ = {label: self._fitted_encoder({label: m}) for label, m in groups.items()}
         else:
-            shared = self._fitted(self._encoder, class_moments)
+            shared = self._fitted_encoder(class_moments)
             self.encoders_ = dict.fromkeys(groups, shared)
-        affine = {label: (encoder.components_, encoder.mean_) for label, encoder in self.encoders_.items()}
-        return self._fit_decoders(
-            {label: CrossMoments.from_affine(m, affine[label][0], -affine[label][0] @ affine[label][1])
-             for label, m in groups.items()}
-        )  # fmt: skip
+        cross = {}
+        for label, m in groups.items():
+            A = self.encoders_[label].components_
+            cross[label] = CrossMoments.from_affine(m, A, -A @ self.encoders_[label].mean_)
+        return self._fit_decoders(cross)
 
     def _fit_from_rows(self, class_moments: dict[Hashable, Moments], images: Array, y: Any) -> None:
         _, groups = self._begin(class_moments)
@@ -187,13 +187,12 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         self._sample_dtype = np.float64
         return class_moments, groups
 
-    def _fitted(self, part: Any, class_moments: dict[Hashable, Moments]) -> Any:
-        labels = list(class_moments)
+    def _fitted_encoder(self, class_moments: dict[Hashable, Moments]) -> Any:
         try:
-            return clone(part(self.n_features_in_)).fit_moments(class_moments)
+            return clone(self._encoder(self.n_features_in_)).fit_moments(class_moments)
         except ValueError as error:
             if self.conditional == "both":
-                raise ValueError(f"class {labels[0]!r}: {error}") from error
+                raise ValueError(f"class {next(iter(class_moments))!r}: {error}") from error
             raise
 
     def _fit_decoders(self, cross: dict[Hashable, CrossMoments]) -> LinearGenerativeModel:
