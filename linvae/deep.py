@@ -1,0 +1,394 @@
+"""The deep rivals: the same parts as the linear model, an encoder, a decoder and a law of the code, each map a network.
+
+    loss(x) = cross-entropy(x, x_hat(z)) + beta KL(N(m(x), diag s(x)^2) | N(0, I)),    z = m(x) + s(x) noise
+
+Needs the extra `linvae[deep]`; `import linvae` leaves torch alone.  Chapter: "Scores".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from .encoders import PIXEL_TYPES, check_codes
+from .latent import PATHS, ClassGaussian, StandardNormal, as_labels, label_rows
+from .moments import Array, Moments, _group, check_count
+
+try:
+    import torch
+    from tqdm import tqdm
+except ModuleNotFoundError as error:
+    torch, _missing = None, error
+
+Tensor = Any
+
+
+def cross_entropy(logits: Tensor, x: Tensor) -> Tensor:
+    """Return -sum_p [x_p ln v_p + (1 - x_p) ln(1 - v_p)], v = sigmoid(logits), of each row: (n,), in nats.
+
+    Pixels are intensities in [0, 1], as is common practice, and not bits.  So this is no likelihood of the gray image
+    (Loaiza-Ganem and Cunningham 2019): it is the mean of -ln p over images of bits drawn with chances x.  A perfect
+    v = x leaves the entropy of those bits, not 0.
+    """
+    return torch.nn.functional.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(dim=1)
+
+
+def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Return KL(N(mean, diag exp log_variance) | N(0, I)) of each row: (n,), in nats (Kingma and Welling 2014)."""
+    return 0.5 * (mean**2 + log_variance.exp() - log_variance - 1).sum(dim=1)
+
+
+class _DeepGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Share all but the loss and the law: networks d-hidden-k and k-hidden-d, ReLU inside, a sigmoid at the end."""
+
+    _conditional = False  # a one-hot label beside the input of both networks
+    _outputs_per_code = 1
+    classes_: list[Hashable]
+
+    def _loss(self, x: Tensor, labels: Tensor, generator: Any) -> Tensor:
+        raise NotImplementedError
+
+    def _law(self) -> Any:
+        raise NotImplementedError
+
+    def _takes_labels(self) -> bool:
+        return self._conditional
+
+    def _needs_labels(self) -> bool:
+        return self._conditional
+
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Any:
+        """Train by Adam on images X (n, d) of intensities in [0, 1] and, where they are used, labels y (n,).
+
+        The same `random_state` gives the same weights on one machine; torch's own random state is left alone.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            Without torch, naming the command that installs it.
+        ValueError
+            If a size is below 1, a pixel is outside [0, 1], labels are missing, or the loss overflows.
+        """
+        if torch is None:
+            raise ModuleNotFoundError(
+                f'{type(self).__name__} needs torch and tqdm: python -m pip install "linvae[deep]"; on Linux the CPU '
+                "build of torch is enough, the README says how"
+            ) from _missing
+        sizes = ("n_components", "hidden", "n_epochs", "batch_size")
+        k, hidden, n_epochs, batch_size = (check_count(name, getattr(self, name)) for name in sizes)
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate={self.learning_rate!r}; give a step above 0, such as 1e-3")
+        images, y = self._read(X, y)
+        n, d = images.shape
+        rng = check_random_state(self.random_state)
+        generator = torch.Generator().manual_seed(rng.randint(2**31 - 1))
+        x, labels = torch.tensor(images), self._one_hot(y, n)
+        c = labels.shape[1]
+        self.encoder_ = _network(d + c, hidden, self._outputs_per_code * k, generator)
+        self.decoder_ = _network(k + c, hidden, d, generator)
+        weights = [*self.encoder_.parameters(), *self.decoder_.parameters()]
+        self.n_parameters_ = sum(part.numel() for part in weights)
+        self._n_features_out = k
+        optimizer = torch.optim.Adam(weights, lr=self.learning_rate, fused=True)
+        self.loss_trace_ = np.zeros(n_epochs)
+        epochs = tqdm(range(n_epochs), desc=type(self).__name__, unit="epoch", disable=not self.verbose)
+        for epoch in epochs:
+            for batch in torch.randperm(n, generator=generator).split(batch_size):
+                loss = self._loss(x[batch], labels[batch], generator)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                self.loss_trace_[epoch] += loss.item() * len(batch) / n
+            if not np.isfinite(self.loss_trace_[epoch]):
+                raise ValueError(f"the loss overflowed in epoch {epoch + 1}; lower learning_rate={self.learning_rate}")
+            epochs.set_postfix(nats=f"{self.loss_trace_[epoch]:.1f}")
+        self._fit_law(self._encode(images, labels), y, rng)
+        return self
+
+    def _read(self, X: ArrayLike, y: Any) -> tuple[Array, Any]:
+        """Learn width and labels; return the images and the labels, None where they are not used."""
+        if y is None and self._needs_labels():
+            raise ValueError(
+                f"requires y to be passed, but the target y is None; {type(self).__name__} needs the class of each "
+                "row: give labels, or use VAE, or Autoencoder(latent=ClassMixture()) for one law of all codes"
+            )
+        if y is None or not self._takes_labels():
+            images = _intensities(validate_data(self, X, dtype=PIXEL_TYPES))
+            self.classes_, self.class_counts_ = [None], [len(images)]
+            return images, None
+        images, y = validate_data(self, X, y, dtype=PIXEL_TYPES)
+        check_classification_targets(y)
+        images = _intensities(images)
+        self.classes_, rows = _group(y, len(images))
+        self.class_counts_ = [len(part) for part in rows]
+        return images, y
+
+    def _fit_law(self, codes: Array, y: Any, rng: np.random.RandomState) -> None:
+        law = clone(self._law())
+        if "random_state" in law.get_params() and law.random_state is None:
+            law.set_params(random_state=rng.randint(2**31 - 1))
+        pooled = y is None and hasattr(law, "fit_moments")
+        self.latent_ = law.fit_moments({None: Moments.of(codes)}) if pooled else law.fit(codes, y)
+
+    def _one_hot(self, y: Any, n: int) -> Tensor:
+        """Return the labels as networks take them: (n, classes), or (n, 0) for networks that are not told."""
+        if not self._conditional:
+            return torch.zeros(n, 0)
+        hot = np.zeros((n, len(self.classes_)), np.float32)
+        for label, rows in label_rows(as_labels(y, n), self.classes_).items():
+            hot[rows, self.classes_.index(label)] = 1
+        return torch.from_numpy(hot)
+
+    def _encode(self, images: Array, labels: Tensor) -> Array:
+        with torch.inference_mode():
+            return self.encoder_(_join(torch.tensor(images), labels))[:, : self._n_features_out].numpy().copy()
+
+    def fit_transform(self, X: ArrayLike, y: Any = None) -> Array:
+        """Fit, and return the codes (n, k) of the same images."""
+        return self.fit(X, y).transform(X, y)
+
+    def transform(self, X: ArrayLike, y: Any = None) -> Array:
+        """Return the codes (n, k) of images X (n, d), float32; for a VAE the mean m(x), with no noise."""
+        check_is_fitted(self)
+        images = _intensities(validate_data(self, X, dtype=PIXEL_TYPES, reset=False))
+        return self._encode(images, self._one_hot(y, len(images)))
+
+    def inverse_transform(self, Z: ArrayLike, y: Any = None) -> Array:
+        """Return the mean images (n, d) of codes Z (n, k), float32 in [0, 1]; y is used by `CVAE` alone."""
+        check_is_fitted(self)
+        codes = check_codes(Z, self._n_features_out).astype(np.float32)
+        with torch.inference_mode():
+            return self.decoder_(_join(torch.from_numpy(codes), self._one_hot(y, len(codes)))).sigmoid_().numpy()
+
+    def reconstruct(self, X: ArrayLike, y: Any = None) -> Array:
+        """Return the images (n, d) after one trip through code and back."""
+        return self.inverse_transform(self.transform(X, y), y)
+
+    def sample(self, n_samples: int = 1, y: Any = None, random_state: Any = None) -> tuple[Array, Any]:
+        """Draw n_samples images: a label, a code from its law, the mean image of that code (no pixel noise).
+
+        Parameters
+        ----------
+        n_samples : int
+        y : label, array (n_samples,) or None
+            None draws labels by their frequencies in training; a model fitted without labels ignores y.
+        random_state : int, RandomState or None
+
+        Returns
+        -------
+        X : array (n_samples, d), float32 in [0, 1]
+        y : array (n_samples,), or None for a model fitted without labels
+        """
+        check_is_fitted(self)
+        rng, n = check_random_state(random_state), check_count("n_samples", n_samples)
+        if self.classes_ == [None]:
+            return self.inverse_transform(self.latent_.sample(n, None, rng)), None
+        if y is None:
+            shares = np.array(self.class_counts_) / sum(self.class_counts_)
+            y = np.array(self.classes_)[rng.choice(len(shares), size=n, p=shares)]
+        labels = as_labels(y, n)
+        return self.inverse_transform(self.latent_.sample(n, labels, rng), labels), labels
+
+    def interpolate(
+        self, a: ArrayLike, b: ArrayLike, n_steps: int = 10, y: Any = None, path: str = "straight"
+    ) -> Array:
+        """Decode n_steps points of a path from code a (k,) to code b (k,), ends included: (n_steps, d).
+
+        `path` is "straight" or "great-circle"; y is the label that `CVAE` draws by.
+        """
+        check_is_fitted(self)
+        if path not in PATHS:
+            raise ValueError(f"path={path!r}; choose one of {', '.join(map(repr, PATHS))}")
+        start, end = (check_codes(np.atleast_2d(code), self._n_features_out)[0] for code in (a, b))
+        return self.inverse_transform(PATHS[path](start, end, n_steps), y)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        tags.target_tags.required = self._needs_labels()
+        return tags
+
+
+class VAE(_DeepGenerativeModel):
+    """The variational autoencoder of Kingma and Welling 2014: z | x ~ N(m(x), diag s(x)^2), z ~ N(0, I).
+
+    The loss is cross-entropy summed over the d pixels plus beta times the KL divergence, averaged over the images of a
+    batch, with one draw of z for each: nats an image.  At beta = 1 it is an upper bound on the mean of -ln p over the
+    images of bits that `cross_entropy` speaks of.  Labels are ignored.
+
+    Parameters
+    ----------
+    n_components : int
+        k, the codes.
+    hidden : int
+        Units of the one hidden layer of each network.
+    n_epochs, batch_size : int
+        Passes over the rows, and rows a step; the last batch of a pass may be smaller.
+    learning_rate : float
+        Of Adam (Kingma and Ba 2015).
+    beta : float
+        Weight of the KL divergence, 0 or more (Higgins et al. 2017); 1 is the VAE.
+    random_state : int, RandomState or None
+        Of first weights, order of the rows and noise.
+    verbose : bool
+        Show a progress bar.
+
+    Attributes
+    ----------
+    encoder_, decoder_ : torch.nn.Sequential
+        From image to m(x) and ln s(x)^2, and from code to the logits of the pixels.
+    latent_ : law
+        Of the code, from `linvae.latent`.
+    loss_trace_ : array (n_epochs,)
+        Mean loss of each epoch, as the weights moved through it; nats an image.
+    n_parameters_ : int
+        Weights and biases of both networks.
+    classes_, class_counts_ : list
+        The labels and their numbers of rows; [None] for a model fitted without labels.
+    n_features_in_ : int
+        d.
+
+    Notes
+    -----
+    All arithmetic is in float32, and float32 comes out whatever goes in.
+
+    Examples
+    --------
+    >>> from linvae.datasets import load_mnist
+    >>> X, y = load_mnist()  # doctest: +SKIP
+    >>> images, _ = VAE(verbose=True, random_state=0).fit(X).sample(10, random_state=0)  # doctest: +SKIP
+    """
+
+    _outputs_per_code = 2
+
+    def __init__(
+        self,
+        n_components: int = 16,
+        hidden: int = 400,
+        n_epochs: int = 30,
+        batch_size: int = 128,
+        learning_rate: float = 1e-3,
+        beta: float = 1.0,
+        random_state: Any = None,
+        verbose: bool = False,
+    ):
+        self.n_components = n_components
+        self.hidden = hidden
+        self.n_epochs = n_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.beta = beta
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _loss(self, x: Tensor, labels: Tensor, generator: Any) -> Tensor:
+        mean, log_variance = self.encoder_(_join(x, labels)).chunk(2, dim=1)
+        noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype)
+        logits = self.decoder_(_join(mean + (log_variance / 2).exp() * noise, labels))
+        return (cross_entropy(logits, x) + self.beta * kl_to_standard_normal(mean, log_variance)).mean()
+
+    def _law(self) -> Any:
+        return StandardNormal()
+
+    def _read(self, X: ArrayLike, y: Any) -> tuple[Array, Any]:
+        if not self.beta >= 0:
+            raise ValueError(f"beta={self.beta!r}; the weight of the KL divergence is 0 or more, give 1 for the VAE")
+        return super()._read(X, y)
+
+
+class CVAE(VAE):
+    """The conditional VAE of Sohn, Lee and Yan 2015: a one-hot label joins the input of encoder and of decoder.
+
+    Parameters, attributes and loss are those of `VAE`; z ~ N(0, I) whatever the label.  `fit`, `transform`,
+    `inverse_transform`, `reconstruct` and `interpolate` need y, one label or one for each row.
+    """
+
+    _conditional = True
+
+
+class Autoencoder(_DeepGenerativeModel):
+    """A deterministic autoencoder, and a law fitted to its training codes afterwards (Ghosh et al. 2020).
+
+    The networks and the cross-entropy are those of `VAE`; there is no noise, no KL divergence and none of the
+    regularisers of Ghosh et al.  The networks see no labels, the law does.
+
+    Parameters
+    ----------
+    n_components, hidden, n_epochs, batch_size, learning_rate, random_state, verbose
+        As in `VAE`.
+    latent : law or None
+        Any of `linvae.latent`; None means ClassGaussian(), which needs labels in `fit`.  Without them `ClassMixture`
+        fits one law to all codes.
+
+    Attributes
+    ----------
+    As in `VAE`; the encoder gives the code alone, and `n_parameters_` leaves out the law's.
+    """
+
+    def __init__(
+        self,
+        n_components: int = 16,
+        hidden: int = 400,
+        n_epochs: int = 30,
+        batch_size: int = 128,
+        learning_rate: float = 1e-3,
+        latent: Any = None,
+        random_state: Any = None,
+        verbose: bool = False,
+    ):
+        self.n_components = n_components
+        self.hidden = hidden
+        self.n_epochs = n_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.latent = latent
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _loss(self, x: Tensor, labels: Tensor, generator: Any) -> Tensor:
+        return cross_entropy(self.decoder_(self.encoder_(x)), x).mean()
+
+    def _law(self) -> Any:
+        return ClassGaussian() if self.latent is None else self.latent
+
+    def _takes_labels(self) -> bool:
+        return True
+
+    def _needs_labels(self) -> bool:
+        return isinstance(self._law(), ClassGaussian)
+
+
+def _intensities(X: Array) -> Array:
+    """Return images as float32, or name a pixel outside [0, 1]."""
+    if X.dtype == np.uint8:
+        raise ValueError("X holds bytes (uint8), and the cross-entropy needs intensities in [0, 1]; divide by 255")
+    low, high = X.min(), X.max()
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"X holds {low if low < 0 else high:g}, but the cross-entropy needs intensities in [0, 1]; divide bytes by "
+            "255, do not standardise, or clip"
+        )
+    return X.astype(np.float32, copy=False)
+
+
+def _network(n_in: int, hidden: int, n_out: int, generator: Any) -> Any:
+    """Return in-hidden-out with torch's usual first weights, U(-1, 1) / sqrt(inputs), drawn from this generator."""
+
+    def layer(a: int, b: int) -> Any:
+        linear = torch.nn.utils.skip_init(torch.nn.Linear, a, b, dtype=torch.float32)  # no draw from torch's own state
+        for part in linear.parameters():
+            torch.nn.init.uniform_(part, -(a**-0.5), a**-0.5, generator=generator)
+        return linear
+
+    return torch.nn.Sequential(layer(n_in, hidden), torch.nn.ReLU(), layer(hidden, n_out))
+
+
+def _join(x: Tensor, labels: Tensor) -> Tensor:
+    return torch.cat([x, labels], dim=1) if labels.shape[1] else x
