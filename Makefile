@@ -11,7 +11,7 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 SOURCES := $(shell find linvae tests -name '*.py')
 
 .DELETE_ON_ERROR:
-.PHONY: help book test check refresh serve browser clean
+.PHONY: help book test check refresh serve browser extras table clean
 
 help:  ## list the jobs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,10 @@ $(READY): pyproject.toml
 
 $(VENV)/.ready-browser: $(READY)
 	$(RUN) -m pip install --quiet --disable-pip-version-check -e '.[browser]'
+	@touch $@
+
+$(VENV)/.ready-extras: $(READY)
+	$(RUN) -m pip install --quiet --disable-pip-version-check -e '.[deep,fast]'
 	@touch $@
 
 # What came out of the tests that prove a statement; `make check` and `make book` both read it.
@@ -47,6 +51,11 @@ check: $(READY) build/statements.json  ## lint, types, notebook hygiene, stateme
 
 refresh: $(READY)  ## run the chapters again and store their outputs; CHAPTER=book/naive.ipynb for one
 	$(RUN) tools/refresh.py $(CHAPTER)
+
+extras: $(VENV)/.ready-extras  ## install the deep rivals (torch) and the quick costs (numba)
+
+table: $(VENV)/.ready-extras  ## score every model again, most of an hour; goes on where it stopped
+	$(RUN) benchmarks/table.py
 
 serve: book  ## show the built book at http://localhost:8000
 	$(RUN) -m http.server 8000 --bind localhost --directory _build/html

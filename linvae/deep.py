@@ -18,7 +18,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .encoders import PIXEL_TYPES, check_codes
-from .latent import PATHS, ClassGaussian, StandardNormal, as_labels, label_rows
+from .latent import ClassGaussian, StandardNormal, as_labels, drawn_labels, label_rows, path_between
 from .moments import Array, Moments, _group, check_count
 
 try:
@@ -188,13 +188,9 @@ class _DeepGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         """
         check_is_fitted(self)
         rng, n = check_random_state(random_state), check_count("n_samples", n_samples)
-        if self.classes_ == [None]:
-            return self.inverse_transform(self.latent_.sample(n, None, rng)), None
-        if y is None:
-            shares = np.array(self.class_counts_) / sum(self.class_counts_)
-            y = np.array(self.classes_)[rng.choice(len(shares), size=n, p=shares)]
-        labels = as_labels(y, n)
-        return self.inverse_transform(self.latent_.sample(n, labels, rng), labels), labels
+        labels = drawn_labels(y, n, self.classes_, self.class_counts_, rng)
+        images = self.inverse_transform(self.latent_.sample(n, labels, rng), labels)
+        return images, None if self.classes_ == [None] else labels
 
     def interpolate(
         self, a: ArrayLike, b: ArrayLike, n_steps: int = 10, y: Any = None, path: str = "straight"
@@ -204,10 +200,8 @@ class _DeepGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         `path` is "straight" or "great-circle"; y is the label that `CVAE` draws by.
         """
         check_is_fitted(self)
-        if path not in PATHS:
-            raise ValueError(f"path={path!r}; choose one of {', '.join(map(repr, PATHS))}")
         start, end = (check_codes(np.atleast_2d(code), self._n_features_out)[0] for code in (a, b))
-        return self.inverse_transform(PATHS[path](start, end, n_steps), y)
+        return self.inverse_transform(path_between(start, end, n_steps, path), y)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

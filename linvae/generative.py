@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .decoders import MMLR
 from .encoders import PCA, PIXEL_TYPES, check_codes
-from .latent import PATHS, ClassGaussian, StandardNormal, as_labels, label_rows
+from .latent import ClassGaussian, StandardNormal, as_labels, drawn_labels, label_rows, path_between
 from .moments import Array, CrossMoments, Moments, check_count
 from .variational import VariationalMMLR
 
@@ -353,13 +353,7 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         check_is_fitted(self)
         rng, n = check_random_state(random_state), check_count("n_samples", n_samples)
         coefficients = self._checked_coefficients(self.coefficients if coefficients is None else coefficients)
-        if self.conditional == "none":
-            labels = np.full(n, None)
-        elif y is None:
-            shares = np.array(self.class_counts_) / sum(self.class_counts_)
-            labels = np.array(self.classes_)[rng.choice(len(shares), size=n, p=shares)]
-        else:
-            labels = as_labels(y, n)
+        labels = drawn_labels(y, n, self.classes_, self.class_counts_, rng)
         groups = list(self._by_label(labels, n, "the decoder"))
         Z = self.latent_.sample(n, labels, rng)
         images = np.empty((n, self.n_features_in_), self._sample_dtype)
@@ -375,10 +369,8 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         `path` is "straight" or "great-circle"; y is the class whose decoder draws, where there are several.
         """
         check_is_fitted(self)
-        if path not in PATHS:
-            raise ValueError(f"path={path!r}; choose one of {', '.join(map(repr, PATHS))}")
         start, end = (check_codes(np.atleast_2d(code), self._n_features_out)[0] for code in (a, b))
-        return self.inverse_transform(PATHS[path](start, end, n_steps), y)
+        return self.inverse_transform(path_between(start, end, n_steps, path), y)
 
     @property
     def _n_features_out(self) -> int:

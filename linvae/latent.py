@@ -204,6 +204,22 @@ def _ends(a: ArrayLike, b: ArrayLike, n_steps: int) -> tuple[Array, Array]:
     return ends[0], ends[1]
 
 
+def path_between(a: ArrayLike, b: ArrayLike, n_steps: int, path: str) -> Array:
+    """Return n_steps codes from a (k,) to b (k,) on the path of that name, ends included: (n_steps, k)."""
+    if path not in PATHS:
+        raise ValueError(f"path={path!r}; choose one of {', '.join(map(repr, PATHS))}")
+    return PATHS[path](a, b, n_steps)
+
+
+def drawn_labels(y: Any, n: int, known: list[Hashable], counts: list[int], rng: np.random.RandomState) -> Array:
+    """Return the n labels asked for, or for None draw them by their frequencies in training."""
+    if known == [None]:
+        return np.full(n, None)
+    if y is not None:
+        return as_labels(y, n)
+    return np.array(known)[rng.choice(len(known), size=n, p=np.array(counts) / sum(counts))]
+
+
 def as_labels(y: Any, n: int) -> Array:
     """Return n labels: y itself if it is an array of n, or one label repeated."""
     labels = np.asarray(y)

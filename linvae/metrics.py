@@ -150,7 +150,8 @@ def coverage(real: ArrayLike, X: ArrayLike, n_neighbors: int = 5) -> float:
     real, X = _pair(real, X)
     if not check_count("n_neighbors", n_neighbors) < len(real):
         raise ValueError(f"n_neighbors={n_neighbors} but there are {len(real)} real images; give a smaller number")
-    radii = NearestNeighbors(n_neighbors=n_neighbors).fit(real).kneighbors()[0][:, -1]
+    last = NearestNeighbors(n_neighbors=n_neighbors).fit(real).kneighbors(return_distance=False)[:, -1]
+    radii = np.linalg.norm(real - real[last], axis=1)
     return float(np.mean(nearest_train_distance(real, X) <= radii))
 
 
@@ -163,7 +164,10 @@ def nearest_train_distance(X: ArrayLike, train: ArrayLike, ground: str = "euclid
     X, train = _pair(X, train)
     if ground not in GROUNDS:
         raise ValueError(f"ground={ground!r}; choose one of {', '.join(map(repr, GROUNDS))}")
-    return NearestNeighbors(n_neighbors=1, metric=ground).fit(train).kneighbors(X)[0][:, 0]
+    nearest = NearestNeighbors(n_neighbors=1, metric=ground).fit(train).kneighbors(X, return_distance=False)[:, 0]
+    # scikit-learn's own Euclidean distances come from |x|^2 - 2 x't + |t|^2, which leaves some 1e-7 between copies.
+    power = {"cityblock": 1, "euclidean": 2, "chebyshev": np.inf}[ground]
+    return np.linalg.norm(X - train[nearest], ord=power, axis=1)
 
 
 def controls(train: ArrayLike, y: ArrayLike, n_samples: int, random_state: Any = None) -> dict[str, Array]:

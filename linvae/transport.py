@@ -7,6 +7,7 @@ Chapter: the one on Wasserstein distances.
 
 from __future__ import annotations
 
+import warnings
 from importlib.util import find_spec
 from typing import Any
 
@@ -68,10 +69,15 @@ def wasserstein1(
 
     X, Y = _pair(X, Y)
     masses = _masses("x_weights", x_weights, len(X)), _masses("y_weights", y_weights, len(Y))
-    _, log = ot.emd2(*masses, _costs(X, Y, ground), numItermax=check_count("max_iter", max_iter), log=True)
+    C = _costs(X, Y, ground)
+    unit = np.ldexp(1.0, np.frexp(C.max())[1] - 1)  # a power of 2, so nothing is rounded
+    C /= unit  # the simplex takes costs within 1e-14 or so of each other for equal, whatever their unit
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the error below says the same
+        _, log = ot.emd2(*masses, C, numItermax=check_count("max_iter", max_iter), log=True)
     if log["warning"]:
         raise RuntimeError(f"the linear programme stopped early: {log['warning']} (max_iter={max_iter}; raise it)")
-    return float(log["cost"])
+    return float(log["cost"] * unit)
 
 
 def sinkhorn_divergence(
@@ -100,8 +106,9 @@ def sinkhorn_divergence(
     """
     import ot
 
-    if not reg > 0:
-        raise ValueError(f"reg={reg}; give a number above 0, such as a twentieth of the mean distance")
+    if not 0 < reg < np.inf:
+        raise ValueError(f"reg={reg}; give a finite number above 0, such as a twentieth of the mean distance")
+    max_iter = check_count("max_iter", max_iter)
     X, Y = _pair(X, Y)
 
     def cost(A: Array, B: Array) -> float:
@@ -138,9 +145,10 @@ def sliced_wasserstein(
     import ot
 
     X, Y = _pair(X, Y)
-    if not p >= 1:
-        raise ValueError(f"p={p}; give a power of 1 or more")
-    directions = check_random_state(random_state).standard_normal((X.shape[1], check_count("n", n_projections)))
+    if not 1 <= p < np.inf:
+        raise ValueError(f"p={p}; give a finite power of 1 or more")
+    n_projections = check_count("n_projections", n_projections)
+    directions = check_random_state(random_state).standard_normal((X.shape[1], n_projections))
     directions /= np.linalg.norm(directions, axis=0)
     return float(ot.sliced_wasserstein_distance(X, Y, p=p, projections=directions))
 
