@@ -104,7 +104,8 @@ def two_sample_accuracy(
     """Return how often a classifier tells held-out images of X from images of Y: 1/2 if the two laws are one.
 
     A classifier two-sample test (Friedman 2003; Lopez-Paz and Oquab 2017) on shuffled folds.  Its standard error under
-    equal laws is about 1 / (2 sqrt(2 n)); a 1-nearest-neighbour score well below 1/2 means copies.
+    equal laws is a little above 1 / (2 sqrt(2 n)), for folds share rows.  A 1-nearest-neighbour score well below 1/2
+    means copies: a sample and itself score about 1 / (2 n_folds).
 
     Parameters
     ----------
@@ -138,7 +139,8 @@ def coverage(real: ArrayLike, X: ArrayLike, n_neighbors: int = 5) -> float:
     """Return the share of real images that have an image of X nearby (Naeem et al. 2020).
 
     Nearby means within the Euclidean distance to the real image's n_neighbors-th nearest other real image.  Two samples
-    of one law, equally large, score about 1 - 2^-n_neighbors.
+    of one law, equally large, score about 1 - 2^-n_neighbors.  It asks for a neighbour and not for likeness, so medians
+    and dimmed images pass.
 
     Parameters
     ----------

@@ -157,7 +157,8 @@ def gaussian_w2(a: Moments, b: Moments) -> float:
     """Return the 2-Wasserstein distance of the Gaussians with these moments, in the unit of the pixels.
 
     W_2^2 = |m_a - m_b|^2 + tr C_a + tr C_b - 2 tr (C_a^(1/2) C_b C_a^(1/2))^(1/2), Euclidean ground.  For any two laws
-    with these moments it is a lower bound (Gelbrich 1990).  Its square is exact to about 1e-14 of tr C_a + tr C_b.
+    with these moments it is a lower bound (Gelbrich 1990).  Its square is exact to about 1e-14 of tr C_a + tr C_b,
+    or to 1e-6 where a covariance has directions that hold less than 1e-12 of its largest variance: they count as none.
     """
     if a.mean.shape != b.mean.shape:
         raise ValueError(f"a has {a.mean.size} pixels and b has {b.mean.size}; give moments of equal width")
