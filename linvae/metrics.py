@@ -1,8 +1,10 @@
 """Scores: arrays in, numbers out.
 
 No score is a judge alone, so `scorecard` sets each beside what real images and cheap fakes get at the same size.  The
-distances between laws live in `linvae.transport` and are offered here too.  The one equation of this module:
-`outside_span` is |(I - P)(x - mu)|^2 / |x - mu|^2, P the projector on the span.
+distances between laws live in `linvae.transport` and are offered here too.  The one equation of this module is that of `outside_span`:
+
+    |(I - P)(x - mu)|^2 / |x - mu|^2,    P the projector on the span
+
 Chapters: "Least squares undoes PCA", and the ones on Wasserstein distances and on scores.
 """
 
