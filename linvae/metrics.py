@@ -1,7 +1,7 @@
 """Scores: arrays in, numbers out.
 
 No score is a judge alone, so `scorecard` sets each beside what real images and cheap fakes get at the same size.  The
-distances between laws live in `linvae.transport` and are offered here too.  The one equation of this module is that of `outside_span`:
+distances between laws live in `linvae.transport` and are offered here too.  The one equation here is `outside_span`'s:
 
     |(I - P)(x - mu)|^2 / |x - mu|^2,    P the projector on the span
 
