@@ -223,7 +223,7 @@ def dear_scores(X: Any, train: Any, T: Any) -> dict[str, Any]:
     return {
         "nn_accuracy": two_sample_accuracy(X, T, "1-nn", random_state=0),
         "forest_accuracy": two_sample_accuracy(X, T, "random-forest", random_state=0),
-        "coverage": coverage(T, X),
+        "coverage": coverage(X, T),
         "nearest_train": float(nearest_train_distance(X, train).mean()),
         "nearest_train_real": float(nearest_train_distance(T, train).mean()),
     }

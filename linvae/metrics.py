@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import orth
+from sklearn.base import is_classifier
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_score
@@ -25,7 +26,16 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array
 
 from .moments import Array, Moments, _as_rows, _group, check_count
-from .transport import GROUNDS, _pair, gaussian_w2, sinkhorn_divergence, sliced_wasserstein, wasserstein1
+from .transport import (
+    GROUNDS,
+    _pair,
+    _power_of_two,
+    _scaled,
+    gaussian_w2,
+    sinkhorn_divergence,
+    sliced_wasserstein,
+    wasserstein1,
+)
 
 __all__ = [
     "controls",
@@ -73,6 +83,7 @@ def outside_span(X: ArrayLike, components: ArrayLike, mean: ArrayLike) -> float:
     if not centred.any():
         raise ValueError(f"no energy to share out: there are {len(X)} rows, and each equals the mean; give other rows")
     centred /= np.abs(centred).max()
+    V = V / _power_of_two(np.abs(V).max(initial=0))
     lengths = np.linalg.norm(V, axis=1, keepdims=True)
     directions = V / np.where(lengths > 0, lengths, 1)  # of unit length, so that rank is a question of angles alone
     Q = orth(directions.T, rcond=max(V.shape) * precision)
@@ -120,7 +131,7 @@ def two_sample_accuracy(
     Raises
     ------
     ValueError
-        If X and Y differ in shape, there are fewer rows than folds, or the classifier's name is unknown.
+        If X and Y differ in shape, there are fewer rows than folds, or the classifier is none or its name unknown.
     """
     X, Y = _pair(X, Y)
     if len(X) != len(Y):
@@ -132,12 +143,14 @@ def two_sample_accuracy(
         classifier = CLASSIFIERS[classifier]()
         if "random_state" in classifier.get_params():
             classifier.set_params(random_state=rng.randint(2**31 - 1))
+    if not is_classifier(classifier):
+        raise ValueError(f"classifier={classifier!r} is no scikit-learn classifier; give one, or 1-nn or random-forest")
     folds = StratifiedKFold(n_folds, shuffle=True, random_state=rng.randint(2**31 - 1))
     truth = np.repeat([0, 1], len(X))
     return float(cross_val_score(classifier, np.vstack([X, Y]), truth, cv=folds, error_score="raise").mean())
 
 
-def coverage(real: ArrayLike, X: ArrayLike, n_neighbors: int = 5) -> float:
+def coverage(X: ArrayLike, real: ArrayLike, n_neighbors: int = 5) -> float:
     """Return the share of real images that have an image of X nearby (Naeem et al. 2020).
 
     Nearby means within the Euclidean distance to the real image's n_neighbors-th nearest other real image.  Two samples
@@ -146,15 +159,17 @@ def coverage(real: ArrayLike, X: ArrayLike, n_neighbors: int = 5) -> float:
 
     Parameters
     ----------
-    real : array (n, d)
     X : array (m, d)
+        Drawn.
+    real : array (n, d)
     n_neighbors : int
         Below n.
     """
-    real, X = _pair(real, X)
+    X, real, _ = _scaled(*_pair(X, real))
     if not check_count("n_neighbors", n_neighbors) < len(real):
         raise ValueError(f"n_neighbors={n_neighbors} but there are {len(real)} real images; give a smaller number")
-    last = NearestNeighbors(n_neighbors=n_neighbors).fit(real).kneighbors(return_distance=False)[:, -1]
+    centred = real - real.mean(axis=0)
+    last = NearestNeighbors(n_neighbors=n_neighbors).fit(centred).kneighbors(return_distance=False)[:, -1]
     radii = np.linalg.norm(real - real[last], axis=1)
     return float(np.mean(nearest_train_distance(real, X) <= radii))
 
@@ -165,13 +180,16 @@ def nearest_train_distance(X: ArrayLike, train: ArrayLike, ground: str = "euclid
     0 means a copy.  Read it beside the distances of new real images: a model that memorises falls below them.
     `ground` is a name known to `linvae.transport.GROUNDS`.
     """
-    X, train = _pair(X, train)
+    X, train, unit = _scaled(*_pair(X, train))
     if ground not in GROUNDS:
         raise ValueError(f"ground={ground!r}; choose one of {', '.join(map(repr, GROUNDS))}")
-    nearest = NearestNeighbors(n_neighbors=1, metric=ground).fit(train).kneighbors(X, return_distance=False)[:, 0]
-    # scikit-learn's own Euclidean distances come from |x|^2 - 2 x't + |t|^2, which leaves some 1e-7 between copies.
+    # scikit-learn finds Euclidean neighbours by |x|^2 - 2 x't + |t|^2, which wants a near origin and leaves some 1e-7
+    # between copies: so centre first, and measure again.
+    centre = train.mean(axis=0)
+    search = NearestNeighbors(n_neighbors=1, metric=ground).fit(train - centre)
+    nearest = search.kneighbors(X - centre, return_distance=False)[:, 0]
     power = {"cityblock": 1, "euclidean": 2, "chebyshev": np.inf}[ground]
-    return np.linalg.norm(X - train[nearest], ord=power, axis=1)
+    return np.linalg.norm(X - train[nearest], ord=power, axis=1) * unit
 
 
 def controls(train: ArrayLike, y: ArrayLike, n_samples: int, random_state: Any = None) -> dict[str, Array]:
@@ -238,15 +256,18 @@ def scorecard(
     X : array (n, d)
         Generated; n is at most the number of training images.
     real : array (m, d)
-        Not seen in training.
+        Not seen in training; gray levels from 0 to 1, as those of train.
     train, y_train : array (n_train, d), (n_train,)
         What the controls are made of.
-    score : function of two arrays of images
-        Such as `wasserstein1`, `sliced_wasserstein`, `two_sample_accuracy`.
+    score : function of drawn and of real images
+        Such as `wasserstein1`, `coverage`, or `functools.partial(sinkhorn_divergence, reg=5)`; `two_sample_accuracy`
+        for as many real images as drawn ones.
     random_state : int, RandomState or None
         Of the controls.
     """
     X, real = _pair(X, real)
+    if real.min() < 0 or real.max() > 1:
+        raise ValueError(f"real runs from {real.min():.4g} to {real.max():.4g}; give gray levels from 0 to 1")
     sets = controls(train, y_train, len(X), random_state)
     return {name: float(score(images, real)) for name, images in ({"model": X} | sets).items()}
 

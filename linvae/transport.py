@@ -18,7 +18,7 @@ from scipy.spatial.distance import cdist
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array
 
-from .moments import RANK_TOLERANCE, Array, Moments, check_count
+from .moments import RANK_TOLERANCE, Array, Moments, _as_rows, check_count
 
 GROUNDS = ("cityblock", "euclidean", "chebyshev")
 """Ground distances by SciPy's names: the sum, the root of the sum of squares, the largest of the pixel differences."""
@@ -49,7 +49,7 @@ def wasserstein1(
     ground : "cityblock", "euclidean" or "chebyshev"
         The distance between two images; "cityblock", the L1 norm, is the talk's.
     x_weights, y_weights : array (n,), (m,) or None
-        Masses, not negative, with sum 1; None means equal ones.
+        Masses, not negative, with sum 1 up to rounding; None means equal ones.
     max_iter : int
         Of the network simplex.
 
@@ -67,17 +67,17 @@ def wasserstein1(
     """
     import ot  # here, so that importing linvae stays quick
 
-    X, Y = _pair(X, Y)
+    X, Y, pixel = _scaled(*_pair(X, Y))
     masses = _masses("x_weights", x_weights, len(X)), _masses("y_weights", y_weights, len(Y))
     C = _costs(X, Y, ground)
-    unit = np.ldexp(1.0, np.frexp(C.max())[1] - 1)  # a power of 2, so nothing is rounded
-    C /= unit  # the simplex takes costs within 1e-14 or so of each other for equal, whatever their unit
+    cost = _power_of_two(C.max())
+    C /= cost  # the simplex takes costs within 1e-14 or so of each other for equal, whatever their unit
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the error below says the same
         _, log = ot.emd2(*masses, C, numItermax=check_count("max_iter", max_iter), log=True)
     if log["warning"]:
         raise RuntimeError(f"the linear programme stopped early: {log['warning']} (max_iter={max_iter}; raise it)")
-    return float(log["cost"] * unit)
+    return float(log["cost"] * cost * pixel)
 
 
 def sinkhorn_divergence(
@@ -144,13 +144,13 @@ def sliced_wasserstein(
     """
     import ot
 
-    X, Y = _pair(X, Y)
+    X, Y, unit = _scaled(*_pair(X, Y))
     if not 1 <= p < np.inf:
         raise ValueError(f"p={p}; give a finite power of 1 or more")
     n_projections = check_count("n_projections", n_projections)
     directions = check_random_state(random_state).standard_normal((X.shape[1], n_projections))
     directions /= np.linalg.norm(directions, axis=0)
-    return float(ot.sliced_wasserstein_distance(X, Y, p=p, projections=directions))
+    return float(ot.sliced_wasserstein_distance(X, Y, p=p, projections=directions) * unit)
 
 
 def gaussian_w2(a: Moments, b: Moments) -> float:
@@ -160,6 +160,8 @@ def gaussian_w2(a: Moments, b: Moments) -> float:
     with these moments it is a lower bound (Gelbrich 1990).  Its square is exact to about 1e-14 of tr C_a + tr C_b,
     or to 1e-6 where a covariance has directions that hold less than 1e-12 of its largest variance: they count as none.
     """
+    if not (isinstance(a, Moments) and isinstance(b, Moments)):
+        raise TypeError(f"a is a {type(a).__name__} and b a {type(b).__name__}; give Moments, such as Moments.of(X)")
     if a.mean.shape != b.mean.shape:
         raise ValueError(f"a has {a.mean.size} pixels and b has {b.mean.size}; give moments of equal width")
     shift = a.mean - b.mean
@@ -177,23 +179,34 @@ def _root(C: Array) -> Array:
 
 
 def _pair(X: ArrayLike, Y: ArrayLike) -> tuple[Array, Array]:
-    X = np.asarray(check_array(X, dtype=np.float64, order="C", input_name="X"))
-    Y = np.asarray(check_array(Y, dtype=np.float64, order="C", input_name="Y"))
+    X = np.asarray(check_array(_as_rows(X, "X"), dtype=np.float64, order="C", input_name="X"))
+    Y = np.asarray(check_array(_as_rows(Y, "Y"), dtype=np.float64, order="C", input_name="Y"))
     if X.shape[1] != Y.shape[1]:
         raise ValueError(f"X has {X.shape[1]} pixels and Y has {Y.shape[1]}; give images of equal width")
     return X, Y
+
+
+def _power_of_two(largest: float) -> float:
+    """Return a power of 2 near `largest`, or 1 for 0: to divide by it rounds nothing."""
+    return float(np.ldexp(1.0, int(np.frexp(largest)[1]) - 1)) if largest > 0 else 1.0
+
+
+def _scaled(X: Array, Y: Array) -> tuple[Array, Array, float]:
+    """Return X and Y in a unit in which squares neither overflow nor vanish, and that unit."""
+    unit = _power_of_two(max(np.abs(X).max(), np.abs(Y).max()))
+    return X / unit, Y / unit, unit
 
 
 def _masses(name: str, weights: ArrayLike | None, n: int) -> Array:
     if weights is None:
         return np.full(n, 1 / n)
     masses: Array = np.asarray(weights, np.float64)
-    if masses.shape != (n,) or not (masses >= 0).all() or not np.isclose(masses.sum(), 1, rtol=0, atol=1e-9):
+    if masses.shape != (n,) or not (masses >= 0).all() or not np.isclose(masses.sum(), 1, rtol=0, atol=1e-6):
         raise ValueError(
             f"{name} has shape {masses.shape}, minimum {masses.min(initial=np.inf):.4g} and sum {masses.sum():.6g}; "
             f"give {n} masses, none below 0, with sum 1 (divide them by their sum)"
         )
-    return masses
+    return masses / masses.sum()  # float32 masses miss 1 by 1e-7
 
 
 def _costs(X: Array, Y: Array, ground: str) -> Array:

@@ -14,7 +14,7 @@ from scipy.stats import norm
 from sklearn.decomposition import PCA as SklearnPCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from linvae import MMLR, PCA, LinearGenerativeModel, StandardNormal
 from linvae.datasets import load_mnist
@@ -204,21 +204,21 @@ def test_two_samples_of_one_law_cover_each_other_by_a_law_that_knows_only_k(d, k
     missed = np.prod([(n - i) / (2 * n - i) for i in range(1, k + 1)])
     assert missed == pytest.approx(2.0**-k, rel=0.01)
     error = np.sqrt(missed * (1 - missed) / n)  # of independent rows; neighbours share their neighbours
-    assert coverage(X[:n], X[n:], k) == pytest.approx(1 - missed, abs=5 * error)
+    assert coverage(X[n:], X[:n], k) == pytest.approx(1 - missed, abs=5 * error)
 
 
 def test_coverage_is_the_loop_over_real_images():
     real, X = gray(40), 0.8 * gray(25, seed=1)
     near = [np.linalg.norm(X - r, axis=1).min() <= np.sort(np.linalg.norm(real - r, axis=1))[3] for r in real]
     assert 0 < np.mean(near) < 1
-    assert coverage(real, X, 3) == np.mean(near)
+    assert coverage(X, real, 3) == np.mean(near)
 
 
 def test_copies_cover_all_and_images_far_away_cover_nothing(digits):
     X = digits[0][:300]
-    assert coverage(X, X[::-1], 1) == 1
-    assert coverage(X, X + 9) == 0
-    assert coverage(np.vstack([X] * 3), X, 1) == 1  # the radius is 0, and so is the distance
+    assert coverage(X[::-1], X, 1) == 1
+    assert coverage(X + 9, X) == 0
+    assert coverage(X, np.vstack([X] * 3), 1) == 1  # the radius is 0, and so is the distance
 
 
 def test_a_tie_counts_as_near():
@@ -228,7 +228,7 @@ def test_a_tie_counts_as_near():
     kept = np.arange(0, 400, 2)  # every other real image, so that many a nearest is the one that sets the radius
     near = C[:, kept].min(axis=1) <= np.sort(C, axis=1)[:, 2]
     near[kept] = True
-    assert coverage(X, X[kept], 3) == near.mean()
+    assert coverage(X[kept], X, 3) == near.mean()
 
 
 @pytest.mark.parametrize("ground", GROUNDS)
@@ -376,7 +376,7 @@ def test_a_forest_sees_through_every_fake(digits, fakes):
 
 def test_coverage_sees_that_ten_medians_are_few_but_not_that_cluster_medians_are_fakes(digits, fakes):
     covered = {
-        name: coverage(digits[2], fakes[name]) for name in ("real", "class medians", "cluster medians", "dimmed")
+        name: coverage(fakes[name], digits[2]) for name in ("real", "class medians", "cluster medians", "dimmed")
     }
     assert covered["real"] > 0.93  # seen over 3 seeds: 0.96 to 0.98; 1 - 1 / 32 = 0.97
     assert covered["class medians"] < 0.6  # seen: 0.48 to 0.53
@@ -412,7 +412,7 @@ X, Y = gray(12, 2), gray(9, 2)
         (lambda: two_sample_accuracy(X, X[:, :1]), "X has 2 pixels and Y has 1; give images of equal width"),
         (lambda: two_sample_accuracy(X, X, "svm"), "classifier='svm'; choose one of '1-nn', 'random-forest'"),
         (lambda: two_sample_accuracy(X, X, n_folds=13), "n_splits=13 cannot be greater than the number of members"),
-        (lambda: coverage(X, Y, 12), "n_neighbors=12 but there are 12 real images; give a smaller number"),
+        (lambda: coverage(X, Y, 12), "n_neighbors=12 but there are 9 real images; give a smaller number"),
         (lambda: coverage(X, Y, 0), "n_neighbors=0; give a whole number of 1 or more"),
         (lambda: coverage(X, Y[:, :1]), "X has 2 pixels and Y has 1"),
         (lambda: nearest_train_distance(X, Y, "l2"), "ground='l2'; choose one of 'cityblock', 'euclidean', 'cheb"),
@@ -434,3 +434,40 @@ X, Y = gray(12, 2), gray(9, 2)
 def test_scores_name_bad_input(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+def test_a_copy_is_found_far_from_the_origin_and_at_any_scale():
+    X = gray(60, 30)
+    for shift, scale in ((1e6, 1.0), (1e4, 1e-3), (0.0, 1e-200), (0.0, 1e200)):
+        moved = shift + scale * X
+        assert_array_equal(nearest_train_distance(moved, moved[::-1]), 0)
+        # An offset of 1e6 takes 1e-10 from the pixels, and the choice of the neighbour with it.
+        expected = scale * cdist(X, 1 - X).min(axis=1)
+        assert_allclose(nearest_train_distance(moved, shift + scale * (1 - X)), expected, rtol=1e-8)
+        assert coverage(moved, moved, 3) == 1
+
+
+def test_the_span_is_found_at_any_scale_of_its_directions():
+    X, V = gray(30, 8), gray(3, 8, seed=1)
+    expected = outside_span(X, V, X.mean(axis=0))
+    for scale in (1e-200, 1e200):
+        assert outside_span(X, scale * V, X.mean(axis=0)) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: two_sample_accuracy(gray(20), gray(20), LinearRegression()), "is no scikit-learn classifier"),
+        (lambda: scorecard(gray(8), 255 * gray(8), gray(8), np.zeros(8)), "real runs from .*; give gray levels from 0"),
+        (lambda: coverage([["a"]], [["b"]]), "give real numbers"),
+    ],
+)
+def test_what_is_no_classifier_or_no_image_is_refused(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+def test_a_scorecard_gives_drawn_images_first_and_real_ones_second():
+    X, y = load_mnist("test")
+    card = scorecard(X[:40], X[40:120], X[120:400], y[120:400], coverage, random_state=0)
+    assert card["model"] == coverage(X[:40], X[40:120])

@@ -536,7 +536,7 @@ P2, P3 = gaussian(np.zeros(2), np.eye(2)), gaussian(np.zeros(3), np.eye(3))
         (lambda: wasserstein1(X, Y, x_weights=[]), r"x_weights has shape \(0,\)"),
         (lambda: wasserstein1(X, Y, max_iter=0), "max_iter=0; give a whole number of 1 or more"),
         (lambda: wasserstein1(X, Y + np.inf), "Input Y contains infinity"),
-        (lambda: wasserstein1(X[0], Y), "Expected 2D array"),
+        (lambda: wasserstein1(X[0], Y), "give one flat image a row"),
         (lambda: wasserstein1(X[:0], Y), r"0 sample\(s\)"),
         (lambda: sliced_wasserstein(X, Y[:, :1]), "X has 2 pixels and Y has 1"),
         (lambda: sliced_wasserstein(X, Y, 0), "n_projections=0; give a whole number of 1 or more"),
@@ -608,3 +608,25 @@ def test_paired_at_random_a_shrunk_copy_costs_least_at_the_stated_shrinkage():
         seen = np.sum((s * X - Y) ** 2, axis=1)
         error = seen.std() / np.sqrt(len(X))
         assert abs(seen.mean() - ((1 + s**2) * trace + (1 - s) ** 2 * shift)) < 6 * error  # 6 standard errors
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-20, 1e20, 1e150])
+def test_distances_keep_their_value_in_any_unit(scale):
+    X, Y = np.random.default_rng(0).random((2, 20, 4))
+    calls = [lambda A, B, g=g: wasserstein1(A, B, g) for g in GROUNDS]
+    calls += [lambda A, B, p=p: sliced_wasserstein(A, B, 20, p=p, random_state=0) for p in (1, 2, 50)]
+    for call in calls:
+        assert_allclose(call(scale * X, scale * Y), scale * call(X, Y), rtol=1e-9)  # the simplex's own tolerance
+
+
+def test_single_precision_masses_are_masses():
+    X, Y = np.random.default_rng(0).random((2, 20, 4))
+    masses = np.full(20, 1 / 20, np.float32)
+    assert wasserstein1(X, Y, x_weights=masses, y_weights=masses) == pytest.approx(wasserstein1(X, Y), rel=1e-12)
+
+
+def test_words_are_no_pixels_and_arrays_are_no_moments():
+    with pytest.raises(ValueError, match="give real numbers"):
+        wasserstein1([["1", "2"]], [["1", "3"]])
+    with pytest.raises(TypeError, match="give Moments"):
+        gaussian_w2(np.zeros((3, 2)), np.zeros((3, 2)))
