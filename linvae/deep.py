@@ -62,7 +62,7 @@ class _DeepGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         return self._conditional
 
     def _needs_labels(self) -> bool:
-        return self._conditional
+        return self._conditional or isinstance(self._law(), ClassGaussian)
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Any:
         """Train by Adam on images X (n, d) of intensities in [0, 1] and, where they are used, labels y (n,).
@@ -109,6 +109,8 @@ class _DeepGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             if not np.isfinite(self.loss_trace_[epoch]):
                 raise ValueError(f"the loss overflowed in epoch {epoch + 1}; lower learning_rate={self.learning_rate}")
             epochs.set_postfix(nats=f"{self.loss_trace_[epoch]:.1f}")
+        if not all(part.isfinite().all() for part in weights):
+            raise ValueError(f"the weights overflowed in the last steps; lower learning_rate={self.learning_rate}")
         self._fit_law(self._encode(images, labels), y, rng)
         return self
 
@@ -163,7 +165,10 @@ class _DeepGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     def inverse_transform(self, Z: ArrayLike, y: Any = None) -> Array:
         """Return the mean images (n, d) of codes Z (n, k), float32 in [0, 1]; y is used by `CVAE` alone."""
         check_is_fitted(self)
-        codes = check_codes(Z, self._n_features_out).astype(np.float32)
+        codes = check_codes(Z, self._n_features_out)
+        if np.abs(codes).max(initial=0) > np.finfo(np.float32).max:
+            raise ValueError(f"Z holds {np.abs(codes).max():.4g}, too large for float32; give smaller codes")
+        codes = codes.astype(np.float32)
         with torch.inference_mode():
             return self.decoder_(_join(torch.from_numpy(codes), self._one_hot(y, len(codes)))).sigmoid_().numpy()
 
@@ -215,7 +220,7 @@ class VAE(_DeepGenerativeModel):
 
     The loss is cross-entropy summed over the d pixels plus beta times the KL divergence, averaged over the images of a
     batch, with one draw of z for each: nats an image.  At beta = 1 it is an upper bound on the mean of -ln p over the
-    images of bits that `cross_entropy` speaks of.  Labels are ignored.
+    images of bits that `cross_entropy` speaks of.  Labels are ignored, unless `latent` asks for them.
 
     Parameters
     ----------
@@ -229,6 +234,9 @@ class VAE(_DeepGenerativeModel):
         Of Adam (Kingma and Ba 2015).
     beta : float
         Weight of the KL divergence, 0 or more (Higgins et al. 2017); 1 is the VAE.
+    latent : law or None
+        None means StandardNormal(), the VAE's own.  Any other of `linvae.latent` is fitted to the codes m(x) of the
+        training images afterwards (Ghosh et al. 2020); the networks do not see the labels even then.
     random_state : int, RandomState or None
         Of first weights, order of the rows and noise.
     verbose : bool
@@ -270,6 +278,7 @@ class VAE(_DeepGenerativeModel):
         batch_size: int = 128,
         learning_rate: float = 1e-3,
         beta: float = 1.0,
+        latent: Any = None,
         random_state: Any = None,
         verbose: bool = False,
     ):
@@ -279,6 +288,7 @@ class VAE(_DeepGenerativeModel):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.beta = beta
+        self.latent = latent
         self.random_state = random_state
         self.verbose = verbose
 
@@ -289,10 +299,13 @@ class VAE(_DeepGenerativeModel):
         return (cross_entropy(logits, x) + self.beta * kl_to_standard_normal(mean, log_variance)).mean()
 
     def _law(self) -> Any:
-        return StandardNormal()
+        return StandardNormal() if self.latent is None else self.latent
+
+    def _takes_labels(self) -> bool:
+        return self._conditional or self.latent is not None
 
     def _read(self, X: ArrayLike, y: Any) -> tuple[Array, Any]:
-        if not self.beta >= 0:
+        if not 0 <= self.beta < np.inf:
             raise ValueError(f"beta={self.beta!r}; the weight of the KL divergence is 0 or more, give 1 for the VAE")
         return super()._read(X, y)
 
@@ -355,9 +368,6 @@ class Autoencoder(_DeepGenerativeModel):
     def _takes_labels(self) -> bool:
         return True
 
-    def _needs_labels(self) -> bool:
-        return isinstance(self._law(), ClassGaussian)
-
 
 def _intensities(X: Array) -> Array:
     """Return images as float32, or name a pixel outside [0, 1]."""
@@ -366,7 +376,7 @@ def _intensities(X: Array) -> Array:
     low, high = X.min(), X.max()
     if low < 0 or high > 1:
         raise ValueError(
-            f"X holds {low if low < 0 else high:g}, but the cross-entropy needs intensities in [0, 1]; divide bytes by "
+            f"X holds {low if low < 0 else high!s}, but the cross-entropy needs intensities in [0, 1]; divide bytes by "
             "255, do not standardise, or clip"
         )
     return X.astype(np.float32, copy=False)
