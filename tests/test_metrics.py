@@ -343,7 +343,9 @@ def test_a_scorecard_takes_other_numbers_of_real_images_than_of_generated_ones()
 
 
 @pytest.mark.statement("C30", "L11")
-def test_under_the_cityblock_ground_medians_of_clusters_beat_real_digits_and_dimming_does_not(digits, fakes):
+def test_under_the_cityblock_ground_medians_of_clusters_beat_real_digits_and_dimming_to_four_fifths_does_not(
+    digits, fakes
+):
     w1 = {name: wasserstein1(fakes[name], digits[2]) for name in ("real", "cluster medians", "dimmed")}
     assert w1["cluster medians"] < w1["real"] - 2  # seen over 3 seeds: 3.1 to 4.5 below, of 62 to 65
     assert w1["dimmed"] > w1["real"] + 1  # seen: 1.7 to 2.3 above
@@ -353,6 +355,13 @@ def test_under_the_cityblock_ground_medians_of_clusters_beat_real_digits_and_dim
 def test_under_the_euclidean_ground_dimmed_digits_beat_real_ones(digits, fakes):
     w1 = {name: wasserstein1(fakes[name], digits[2], "euclidean") for name in ("real", "dimmed")}
     assert w1["dimmed"] < w1["real"] - 0.2  # seen over 3 seeds: 0.35 to 0.37 below, of 6.1 to 6.3
+
+
+@pytest.mark.statement("C30")
+@pytest.mark.parametrize("ground", ["cityblock", "euclidean"])
+def test_slightly_dimmed_digits_beat_real_ones_under_both_grounds(digits, fakes, ground):
+    real, dimmed = (wasserstein1(s * fakes["real"], digits[2], ground) for s in (1, 0.98))
+    assert dimmed < real  # seen over 3 seeds: 0.07 to 0.19 below (cityblock), 0.06 below (euclidean)
 
 
 @pytest.mark.statement("C30")
