@@ -309,3 +309,32 @@ except ModuleNotFoundError as error:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert 'VAE needs torch and tqdm: python -m pip install "linvae[deep]"' in done.stdout
     assert "CPU build" in done.stdout
+
+
+def test_a_vae_may_have_a_law_fitted_to_its_codes():
+    X, y = (part[:300] for part in load_mnist())
+    plain = VAE(3, hidden=30, n_epochs=2, random_state=0).fit(X)
+    fitted = VAE(3, hidden=30, n_epochs=2, latent=ClassGaussian(), random_state=0).fit(X, y)
+    assert_array_equal(plain.transform(X), fitted.transform(X))  # the networks see no labels
+    expected = ClassGaussian().fit(fitted.transform(X), y)
+    assert_array_equal(fitted.latent_.means_[7], expected.means_[7])
+    images, labels = fitted.sample(5, 7, random_state=0)
+    assert images.shape == (5, 784)
+    assert labels.tolist() == [7] * 5
+    with pytest.raises(ValueError, match="requires y to be passed"):
+        VAE(3, latent=ClassGaussian()).fit(X)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda X, m: m.inverse_transform([[1e39, 0.0]]), r"Z holds 1e\+39, too large for float32"),
+        (lambda X, m: VAE(2, hidden=5, n_epochs=1, batch_size=300, learning_rate=1e38).fit(X), "overflowed"),
+        (lambda X, m: VAE(2, beta=np.inf).fit(X), "beta=inf"),
+        (lambda X, m: m.transform(np.where(X.max() == X, 1 + 1e-9, X.astype(float))), "X holds 1.000000001"),
+    ],
+)
+def test_what_overflows_is_named(call, words):
+    X = load_mnist()[0][:300]
+    with pytest.raises(ValueError, match=words):
+        call(X, VAE(2, hidden=5, n_epochs=1, random_state=0).fit(X))
