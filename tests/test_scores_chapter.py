@@ -1,4 +1,4 @@
-"""The chapter on scores: statement C28; ledger L9, L13, L16, L17, L19."""
+"""The chapter on scores: statement C28; ledger L9, L13, L15, L16, L17, L19."""
 
 import json
 from pathlib import Path
@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.stats import norm
 
 from linvae import MMLR, PCA, ClassGaussian, LinearGenerativeModel, Moments, StandardNormal, VariationalMMLR
-from linvae.datasets import load_mnist
+from linvae.datasets import load_fashion_mnist, load_mnist
 from linvae.metrics import gaussian_w2, variability, wasserstein1
 
 TABLE = Path(__file__).resolve().parents[1] / "benchmarks" / "table.json"
@@ -59,6 +60,19 @@ def test_a_mode_helps_if_and_only_if_its_variance_is_above_a_quarter():
     assert_allclose(costs, pooled_costs(variances)[1:], atol=1e-6)  # a root of a covariance that is singular
     assert (np.array(costs[1:]) < costs[:-1]).tolist() == [True, True, False, False, False]
     assert np.argmin(costs) + 1 == np.sum(variances > 0.25)
+
+
+@pytest.mark.statement("C28")
+def test_a_coin_is_no_gaussian_and_asks_for_more_than_a_quarter():
+    def cost(variance):  # of N(0, 1) against +-sqrt(variance), by quantiles
+        u = (np.arange(200_000) + 0.5) / 200_000
+        return np.mean((norm.ppf(u) - np.sqrt(variance) * np.sign(u - 0.5)) ** 2)
+
+    for variance, helps in ((0.26, False), (0.99 * np.pi / 8, False), (1.01 * np.pi / 8, True)):
+        closed = 1 - 2 * np.sqrt(2 * variance / np.pi) + variance
+        assert cost(variance) == pytest.approx(closed, rel=1e-4)  # the tails of a grid of 200,000 quantiles
+        assert (cost(variance) < variance) == helps  # without the code the cost is the variance
+        assert cost(variance) >= (np.sqrt(variance) - 1) ** 2  # the Gaussian part is a lower bound
 
 
 @pytest.mark.statement("C28")
@@ -141,6 +155,24 @@ def test_the_pooled_law_does_not_explain_figure_5_and_the_gain_of_the_class_deco
         assert gaussian_w2(fitted, real[c]) ** 2 < cost[16] / 1.3
 
 
+@pytest.mark.statement("L15")
+def test_rare_pixels_make_most_of_the_gain_of_class_decoders_on_digits(digits):
+    X, y = digits
+    often = (X > 0).mean(axis=0) >= 0.01
+    noise_one = VariationalMMLR(noise="fixed", noise_variance=1.0)
+    gain = []
+    for images in (X, X[:, often]):
+        talk = LinearGenerativeModel(PCA(64), noise_one, StandardNormal(), standardize=True).fit(images, y)
+        gain.append(np.mean([np.sum(part.coef_**2) for part in talk.decoders_.values()]))
+    assert gain[1] < gain[0] / 3
+    X, y = load_fashion_mnist("train")
+    X, gain = X.astype(np.float64), []
+    for images in (X, X[:, (X > 0).mean(axis=0) >= 0.01]):
+        talk = LinearGenerativeModel(PCA(64), noise_one, StandardNormal(), standardize=True).fit(images, y)
+        gain.append(np.mean([np.sum(part.coef_**2) for part in talk.decoders_.values()]))
+    assert gain[1] > 0.7 * gain[0]  # not so on clothes
+
+
 @pytest.mark.statement("L13")
 def test_reconstruction_by_pca_never_gets_worse_with_k_where_class_decoders_and_generation_do(digits):
     X, y = digits
@@ -155,6 +187,11 @@ def test_reconstruction_by_pca_never_gets_worse_with_k_where_class_decoders_and_
     new = talk.reconstruction_error(T, T_labels, (4, 16, 64))
     assert new[1] < new[0]
     assert new[2] > 5 * new[1]
+    clipped = []
+    for k in (16, 64):
+        made = LinearGenerativeModel.from_talk(k).fit(X, y).reconstruct(T, T_labels).clip(0, 1)
+        clipped.append(np.mean(np.sum((made - T) ** 2, axis=1)))
+    assert clipped[1] < clipped[0]  # a few wild pixels
     # Generation: what C28 says of the pooled decoder on raw pixels.
     costs = pooled_costs(np.linalg.eigvalsh(Moments.of(X).covariance)[::-1].clip(0))
     best = int(np.argmin(costs))
@@ -163,7 +200,7 @@ def test_reconstruction_by_pca_never_gets_worse_with_k_where_class_decoders_and_
 
 
 @pytest.mark.statement("L16")
-def test_a_threshold_changes_both_columns_of_the_table_and_not_the_step_of_figure_5(digits):
+def test_a_threshold_near_one_half_changes_both_columns_and_figure_5_is_there_without_it(digits):
     X, y = digits
     T = load_mnist("test")[0][:400].astype(np.float64)
     labels = np.random.default_rng(0).choice(y, 400)
@@ -186,14 +223,17 @@ def test_the_claim_to_be_comparable_carries_its_figures(data):
     table = json.loads(TABLE.read_text(encoding="utf-8"))
     mine = {f["family"]: f for f in table["final"] if f["data"] == data}
     runs = [c for c in table["controls"] if c["data"] == data]
-    floor = np.mean([run["real"]["w1"] for run in runs])
+    floor = np.mean([entry["w1"] for entry in table["floor"] if entry["data"] == data])
     excess = {family: np.mean(f["w1"]) - floor for family, f in mine.items()}
     assert excess["the talk's recipe"] > np.mean([run["class medians"]["w1"] for run in runs]) - floor
+    # A linear mixture beats networks whose law was left as it was, not those with a law fitted in the same way.
     assert excess["class PCA + class mixture"] < min(excess["VAE"], excess["CVAE"])
-    assert excess["autoencoder + class Gaussian"] < excess["class PCA + class Gaussian"]
+    for law in ("class Gaussian", "class mixture"):
+        assert excess[f"VAE + {law}"] < excess[f"class PCA + {law}"]
+        assert excess[f"autoencoder + {law}"] < excess[f"class PCA + {law}"]
     # The blind spot of C30: below the floor is no merit.
     assert np.mean([run["cluster medians"]["w1"] for run in runs]) < floor
-    assert min(f["forest_accuracy"] for f in mine.values()) > 0.75  # caught, each of them
+    assert min(f["forest_accuracy"] for f in mine.values()) > 0.7  # caught, each of them
     assert next(run["real"]["forest_accuracy"] for run in runs if run["seed"] == 0) < 0.55
 
 
@@ -210,6 +250,7 @@ def test_parameters_are_fewer_with_16_codes_and_hardly_with_64(digits):
         assert count[k] == k * d + d + 10 * d * (k + 1) + 2 * d
     assert count[16] < vae / 4
     assert 0.8 * vae < count[64] < vae < count[64] + 10 * d * 65  # the last with q's standard deviations
+    assert count[16] - 17 * d < 17 * h + (h + 1) * d < count[64] - 65 * d  # to draw alone
     deep = pytest.importorskip("linvae.deep")
     if deep.torch is not None:
         assert deep.VAE(16, n_epochs=1).fit(X[:128]).n_parameters_ == vae
