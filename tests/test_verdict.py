@@ -27,13 +27,13 @@ def gap(data, family):
 
 @pytest.mark.statement("D2")
 @pytest.mark.parametrize("data", DATA)
-def test_real_images_are_close_and_pass_for_real_and_ten_class_medians_do_neither(data):
+def test_real_images_are_at_the_floor_and_pass_the_forest_and_ten_class_medians_do_neither(data):
     pairs, medians = np.array(real_pairs(data)), np.ravel(controls(data, "class medians"))
     s0 = pairs.std(ddof=1)
     assert abs(np.mean(controls(data, "real")) - pairs.mean()) < 2 * s0
     assert medians.min() - pairs.mean() > 10 * s0
-    # Three errors: folds share rows, so the error is somewhat larger than that of 4,000 tosses.
-    assert abs(controls(data, "real", "forest_accuracy")[0] - 0.5) < 3 * ERROR
+    for view in ("forest_accuracy", "forest_cut"):
+        assert controls(data, "real", view)[0] < 0.5 + 3 * ERROR
     assert controls(data, "class medians", "forest_accuracy")[0] > 0.9
 
 
@@ -42,12 +42,12 @@ def test_real_images_are_close_and_pass_for_real_and_ten_class_medians_do_neithe
 def test_the_talks_recipe_is_not_comparable_with_deep_learning_and_a_fitted_law_nearly_is(data):
     plain = {name: gap(data, name) for name in ("VAE", "CVAE")}
     fitted = {name: gap(data, f"{name} + class Gaussian") for name in ("VAE", "autoencoder")}
-    assert gap(data, "the talk's recipe") > max(plain.values()) + 20  # units of W1; seeds move a gap by less than 1
-    assert gap(data, "class PCA + class mixture") < min(plain.values()) + 1
+    assert gap(data, "the talk's recipe") > max(plain.values()) + 20  # a second training moves a gap by up to 4
+    assert gap(data, "class PCA + class mixture") < min(plain.values())
     assert gap(data, "class PCA + class Gaussian") > max(fitted.values())
 
 
 @pytest.mark.statement("L17")
-def test_no_model_passes_for_real():
-    worst = {(f["data"], f["family"]): f["forest_accuracy"] for f in RESULT["final"]}
-    assert min(worst.values()) > 0.5 + 10 * ERROR
+def test_no_finalist_passes_the_forest_in_gray_or_in_black_and_white():
+    for final in RESULT["final"]:
+        assert min(final["forest_accuracy"], final["forest_cut"]) > 0.5 + 3 * ERROR
