@@ -226,8 +226,10 @@ def test_the_claim_to_be_comparable_carries_its_figures(data):
     floor = np.mean([entry["w1"] for entry in table["floor"] if entry["data"] == data])
     excess = {family: np.mean(f["w1"]) - floor for family, f in mine.items()}
     assert excess["the talk's recipe"] > np.mean([run["class medians"]["w1"] for run in runs]) - floor
+    plain = excess["VAE"], excess["CVAE"]
+    assert excess["the talk's recipe"] > max(plain) + 20  # a second training moves a network by up to 4
     # A linear mixture beats networks whose law was left as it was, not those with a law fitted in the same way.
-    assert excess["class PCA + class mixture"] < min(excess["VAE"], excess["CVAE"])
+    assert excess["class PCA + class mixture"] < min(plain)
     for law in ("class Gaussian", "class mixture"):
         assert excess[f"VAE + {law}"] < excess[f"class PCA + {law}"]
         assert excess[f"autoencoder + {law}"] < excess[f"class PCA + {law}"]

@@ -15,36 +15,21 @@ def controls(data, name, score="w1"):
     return [run[name][score] for run in RESULT["controls"] if run["data"] == data and score in run[name]]
 
 
-def real_pairs(data):
-    """Return the distances between real samples: training images against test images, and fresh pairs."""
-    return [run["w1"] for run in RESULT["floor"] if run["data"] == data] + list(np.ravel(controls(data, "real")))
-
-
-def gap(data, family):
-    [final] = [f for f in RESULT["final"] if (f["data"], f["family"]) == (data, family)]
-    return np.mean(final["w1"]) - np.mean(real_pairs(data))
+def fresh_pairs(data):
+    return [run["w1"] for run in RESULT["floor"] if run["data"] == data]
 
 
 @pytest.mark.statement("D2")
 @pytest.mark.parametrize("data", DATA)
 def test_real_images_are_at_the_floor_and_pass_the_forest_and_ten_class_medians_do_neither(data):
-    pairs, medians = np.array(real_pairs(data)), np.ravel(controls(data, "class medians"))
-    s0 = pairs.std(ddof=1)
-    assert abs(np.mean(controls(data, "real")) - pairs.mean()) < 2 * s0
-    assert medians.min() - pairs.mean() > 10 * s0
+    held_out, fresh = np.ravel(controls(data, "real")), np.array(fresh_pairs(data))
+    error = np.sqrt((held_out.var(ddof=1) + fresh.var(ddof=1)) / 5)
+    assert abs(held_out.mean() - fresh.mean()) < 3 * error  # of a difference of two means of five
+    pairs = np.concatenate([held_out, fresh])
+    assert np.min(controls(data, "class medians")) - pairs.mean() > 10 * pairs.std(ddof=1)
     for view in ("forest_accuracy", "forest_cut"):
         assert controls(data, "real", view)[0] < 0.5 + 3 * ERROR
     assert controls(data, "class medians", "forest_accuracy")[0] > 0.9
-
-
-@pytest.mark.statement("L17")
-@pytest.mark.parametrize("data", DATA)
-def test_the_talks_recipe_is_not_comparable_with_deep_learning_and_a_fitted_law_nearly_is(data):
-    plain = {name: gap(data, name) for name in ("VAE", "CVAE")}
-    fitted = {name: gap(data, f"{name} + class Gaussian") for name in ("VAE", "autoencoder")}
-    assert gap(data, "the talk's recipe") > max(plain.values()) + 20  # a second training moves a gap by up to 4
-    assert gap(data, "class PCA + class mixture") < min(plain.values())
-    assert gap(data, "class PCA + class Gaussian") > max(fitted.values())
 
 
 @pytest.mark.statement("L17")
