@@ -341,7 +341,7 @@ def job_curve(data: str, family: str, k: int) -> dict[str, Any]:
 
 # Rivals at k = 16: quality against the processor's seconds, from one epoch on, and at the size of ten PCAs.
 EPOCHS = (1, 2, 5, 10, 20, 40)
-SMALL = 160  # hidden units that make a network of k = 16 about as large as a PCA and a decoder for each class
+SMALL = 160  # hidden units with which a network of k = 16 needs about as many numbers to draw as a PCA for each class
 
 
 def job_budget(data: str, kind: str, epochs: int, hidden: int) -> dict[str, Any]:

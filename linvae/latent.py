@@ -170,7 +170,7 @@ def straight(a: ArrayLike, b: ArrayLike, n_steps: int) -> Array:
 def great_circle(a: ArrayLike, b: ArrayLike, n_steps: int) -> Array:
     """Return n_steps codes from a to b that turn at a constant rate while the length changes evenly (Shoemake 1985).
 
-    For z ~ N(0, I) in many dimensions a straight path passes through lengths that no draw has; this one does not.
+    For z ~ N(0, I) in many dimensions a straight path passes through lengths that few draws have; this one does not.
 
     Raises
     ------
