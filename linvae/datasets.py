@@ -137,16 +137,27 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
             raw = gzip.decompress(raw)
         except (OSError, EOFError, zlib.error) as error:
             raise ValueError(f"{path} is a damaged gzip file ({error}); copy it again") from error
-    if raw[:3] != b"\0\0\x08" or raw[3:4] in (b"", b"\0"):
-        begin = raw[:4].hex(" ") or "nothing"
-        raise ValueError(f"{path} is not idx of bytes: expected 00 00 08 and the number of dimensions, found {begin}")
-    start = 4 + 4 * raw[3]
-    shape = [int.from_bytes(raw[i : i + 4], "big") for i in range(4, start, 4)]
+    start, shape = idx_header(raw, path)
     expected, found = start + math.prod(shape), len(raw)
     if found != expected:
         fault = "truncated" if found < expected else "too long"
         raise ValueError(f"{path} is {fault}: expected {expected:,} bytes, found {found:,}; copy it again")
     return np.frombuffer(raw, np.uint8, offset=start).reshape(shape).copy()
+
+
+def idx_header(raw: bytes, path: Any) -> tuple[int, list[int]]:
+    """Return where the values begin and the shape, from the first bytes of an idx file of bytes (4 + 4 for each size).
+
+    Raises
+    ------
+    ValueError
+        If the file is not idx of bytes.
+    """
+    if raw[:3] != b"\0\0\x08" or raw[3:4] in (b"", b"\0"):
+        begin = raw[:4].hex(" ") or "nothing"
+        raise ValueError(f"{path} is not idx of bytes: expected 00 00 08 and the number of dimensions, found {begin}")
+    start = 4 + 4 * raw[3]
+    return start, [int.from_bytes(raw[i : i + 4], "big") for i in range(4, start, 4)]
 
 
 def _load(data: _DataSet, split: Split, dtype: Dtype) -> Rows:

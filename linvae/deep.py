@@ -119,7 +119,7 @@ class _DeepGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         if y is None and self._needs_labels():
             raise ValueError(
                 f"requires y to be passed, but the target y is None; {type(self).__name__} needs the class of each "
-                "row: give labels, or use VAE, or Autoencoder(latent=ClassMixture()) for one law of all codes"
+                "row: give labels, or take what asks for none, VAE() or Autoencoder(latent=ClassMixture())"
             )
         if y is None or not self._takes_labels():
             images = _intensities(validate_data(self, X, dtype=PIXEL_TYPES))

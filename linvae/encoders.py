@@ -9,6 +9,7 @@ linear generative model.
 from __future__ import annotations
 
 from collections.abc import Hashable
+from copy import copy
 from numbers import Integral, Real
 from typing import Any
 
@@ -20,9 +21,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from .moments import RANK_TOLERANCE, Array, Moments, check_count
+from .moments import RANK_TOLERANCE, Array, CrossMoments, Moments, check_count
 
 _TOLERANCE = f"(with more than {RANK_TOLERANCE:.0e} of the largest variance)"
+
+SOME = 1 / 10
+"""Up to this share of all eigenvectors it is quicker to find some of them than all."""
 
 PIXEL_TYPES = [np.float64, np.float32, np.uint8]
 """What estimators take as it is; any other real type is cast to float64."""
@@ -33,6 +37,8 @@ class _AffineEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     components_: Array
     mean_: Array
+    explained_variance_: Array
+    n_components_: int
 
     def fit_moments(self, class_moments: dict[Hashable, Moments]) -> Any:
         raise NotImplementedError
@@ -68,7 +74,35 @@ class _AffineEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return tags
 
 
-class PCA(_AffineEncoder):
+class _PrincipalEncoder(_AffineEncoder):
+    """Share what PCA and PPCA read off the largest eigenvalues of the pooled covariance."""
+
+    _spare = 0  # directions that must be left over
+
+    def fit_moments(self, class_moments: dict[Hashable, Moments]) -> Any:
+        """Fit on moments by class, which are pooled first."""
+        moments = Moments.pool(class_moments)
+        C = moments.covariance
+        variances, vectors, rank = _spectrum(C, self.n_components, self._spare)
+        k = self._checked_k(rank, moments.n, len(C))
+        return self._learn(variances[:k].copy(), _fixed_signs(vectors[:, :k].T), np.trace(C), moments.mean, moments.n)
+
+    def leading(self, k: int) -> Any:
+        """Return the encoder that `n_components=k` would have given, without a new fit; k is at most this one's."""
+        check_is_fitted(self)
+        part = copy(self).set_params(n_components=_checked_leading(k, self.n_components_))
+        return part._learn(
+            self.explained_variance_[:k], self._axes()[:k], self._total_variance, self.mean_, self.n_samples_
+        )
+
+    def _learn(self, variances: Array, directions: Array, total: float, mean: Array, n: int) -> Any:
+        """Store the fit: variances (k,) along orthonormal directions (k, d), out of a total."""
+        self.explained_variance_, self._total_variance, self.mean_ = variances, total, mean
+        self.n_components_, self.n_samples_, self.n_features_in_ = len(variances), n, mean.size
+        return self
+
+
+class PCA(_PrincipalEncoder):
     """Encode by the k principal directions: z = V_k' (x - mu).
 
     Parameters
@@ -105,29 +139,57 @@ class PCA(_AffineEncoder):
     def __init__(self, n_components: int | None = None):
         self.n_components = n_components
 
-    def fit_moments(self, class_moments: dict[Hashable, Moments]) -> PCA:
-        """Fit on moments by class, which are pooled first."""
-        moments = Moments.pool(class_moments)
-        eigenvalues, vectors, rank = _spectrum(moments.covariance)
+    def fit_sketch(self, cross: CrossMoments) -> PCA:
+        """Fit on the cross moments of random codes with the images: memory and traffic are m d numbers, never d^2.
+
+        Give the codes z = Omega' x of a random Omega (d, m), with m some ten more than n_components.  The scatter S is
+        replaced by S Omega (Omega' S Omega)^+ Omega' S, which is never above S, so variances come out too small; where
+        the spectrum falls slowly, a second pass with m components of a first one as codes mends most of that.
+        Source: Tropp, Yurtsever, Udell and Cevher 2017.
+
+        Parameters
+        ----------
+        cross : CrossMoments
+            `CrossMoments.of(Z, X)` of the random codes Z (n, m), or a sum of those over chunks.
+
+        Raises
+        ------
+        ValueError
+            If n_components is above the number of directions that the codes show, at most m.
+        """
+        if cross.n == 0:
+            raise ValueError("n=0 rows have no directions; add rows first")
+        values, Q = eigh(cross.Szz)
+        kept = values > RANK_TOLERANCE * max(values[-1], 0.0)
+        root = cross.Szx.T @ (Q[:, kept] / np.sqrt(values[kept]))  # (d, r), root root' replaces S
+        vectors, spreads, _ = svd(root, full_matrices=False)
+        variances = spreads**2 / cross.n
+        rank = int((variances > RANK_TOLERANCE * variances.max(initial=0.0)).sum())
+        why = f"{cross.mean_z.size} codes of n_samples={cross.n} rows show only {rank} directions {_TOLERANCE}"
+        k = _checked_n_components(self.n_components, rank, why)
+        total = cross.sxx_diag.sum() / cross.n
+        return self._learn(variances[:k], _fixed_signs(vectors[:, :k].T), total, cross.mean_x, cross.n)
+
+    def _checked_k(self, rank: int, n: int, d: int) -> int:
         if rank == 0:
             raise ValueError(
-                f"all rows are equal (n_samples={moments.n}), or differ by less than float64 can square; "
-                "give varied rows"
+                f"all rows are equal (n_samples={n}), or differ by less than float64 can square; give varied rows"
             )
-        why = f"n_samples={moments.n} rows span only {rank} directions around their mean {_TOLERANCE}"
-        k = _checked_n_components(self.n_components, rank, why)
-        self.components_ = _fixed_signs(vectors[:, :k].T)
-        self.mean_ = moments.mean
-        self.explained_variance_ = eigenvalues[:k].copy()
-        self.explained_variance_ratio_ = self.explained_variance_ / np.trace(moments.covariance)
-        self.n_components_, self.n_samples_, self.n_features_in_ = k, moments.n, moments.mean.size
-        return self
+        why = f"n_samples={n} rows span only {rank} directions around their mean {_TOLERANCE}"
+        return _checked_n_components(self.n_components, rank, why)
+
+    def _learn(self, variances: Array, directions: Array, total: float, mean: Array, n: int) -> PCA:
+        self.components_, self.explained_variance_ratio_ = directions, variances / total
+        return super()._learn(variances, directions, total, mean, n)
+
+    def _axes(self) -> Array:
+        return self.components_
 
     def _inverse(self) -> Array:
         return self.components_.T
 
 
-class PPCA(_AffineEncoder):
+class PPCA(_PrincipalEncoder):
     """Model x = W z + mu + noise, z ~ N(0, I), noise ~ N(0, sigma^2 I), and encode by the posterior mean of z.
 
     In closed form, with lambda_j the eigenvalues of the covariance: sigma^2 is the mean of the d - k discarded ones,
@@ -173,29 +235,28 @@ class PPCA(_AffineEncoder):
     def __init__(self, n_components: int = 2):
         self.n_components = n_components
 
-    def fit_moments(self, class_moments: dict[Hashable, Moments]) -> PPCA:
-        """Fit on moments by class, which are pooled first."""
-        moments = Moments.pool(class_moments)
-        eigenvalues, vectors, rank = _spectrum(moments.covariance)
-        d = moments.mean.size
+    _spare = 1
+
+    def _checked_k(self, rank: int, n: int, d: int) -> int:
         if self.n_components is None:
             raise ValueError("n_components=None; give a whole number of 1 or more, below the rank of the rows")
-        limit = min(rank, d) - 1
-        why = f"n_samples={moments.n} rows of n_features={d} span {rank} directions, and one must be left for the noise"
-        k = _checked_n_components(self.n_components, limit, why)
-        variances = eigenvalues[:k]
-        sigma2 = (np.trace(moments.covariance) - variances.sum()) / (d - k)
-        directions = _fixed_signs(vectors[:, :k].T)
-        spread = np.sqrt(
-            np.maximum(variances - sigma2, 0.0)
-        )  # below 0 by rounding alone: sigma^2 is a mean of smaller ones
+        why = f"n_samples={n} rows of n_features={d} span {rank} directions, and one must be left for the noise"
+        return _checked_n_components(self.n_components, rank - 1, why)
+
+    def _learn(self, variances: Array, directions: Array, total: float, mean: Array, n: int) -> PPCA:
+        d, k = mean.size, len(variances)
+        sigma2 = (total - variances.sum()) / (d - k)
+        # Below 0 by rounding alone: sigma^2 is a mean of smaller ones.
+        spread = np.sqrt(np.maximum(variances - sigma2, 0.0))
         self.directions_ = directions
         self.loadings_ = directions.T * spread
         self.components_ = directions * (spread / variances)[:, None]  # M = Lambda_k
         self.posterior_covariance_ = np.diag(sigma2 / variances)
-        self.mean_, self.noise_variance_, self.explained_variance_ = moments.mean, float(sigma2), variances.copy()
-        self.n_components_, self.n_samples_, self.n_features_in_ = k, moments.n, d
-        return self
+        self.noise_variance_ = float(sigma2)
+        return super()._learn(variances, directions, total, mean, n)
+
+    def _axes(self) -> Array:
+        return self.directions_
 
     def get_covariance(self) -> Array:
         """Return the model's covariance of x, W W' + sigma^2 I, shape (d, d)."""
@@ -311,15 +372,29 @@ class LDA(_AffineEncoder):
         self.n_components_, self.n_samples_, self.n_features_in_ = k, pooled.n, d
         return self
 
+    def leading(self, k: int) -> LDA:
+        """Return the encoder that `n_components=k` would have given, without a new fit; k is at most this one's."""
+        check_is_fitted(self)
+        part: LDA = copy(self).set_params(n_components=_checked_leading(k, self.n_components_))
+        part.components_, part.explained_variance_ = self.components_[:k], self.explained_variance_[:k]
+        part.n_components_ = k
+        return part
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
 
 
-def _spectrum(C: Array) -> tuple[Array, Array, int]:
-    """Return the eigenvalues of a covariance, largest first, its eigenvectors, and its rank."""
-    eigenvalues, vectors = eigh(C, driver="evd")
+def _spectrum(C: Array, k: Any = None, spare: int = 0) -> tuple[Array, Array, int]:
+    """Return the eigenvalues of a covariance, largest first, its eigenvectors, and its rank.
+
+    Where a small k is asked for, only the k + spare largest are found, and the rank is counted among them.
+    """
+    d, largest = len(C), None
+    if isinstance(k, Integral) and 0 < int(k) + spare <= d * SOME:
+        largest = (d - int(k) - spare, d - 1)
+    eigenvalues, vectors = eigh(C, driver="evr" if largest else "evd", subset_by_index=largest)
     eigenvalues, vectors = eigenvalues[::-1], vectors[:, ::-1]
     # A negative eigenvalue of a covariance is rounding, and lies below the tolerance: it is never kept.
     return eigenvalues, vectors, int((eigenvalues > RANK_TOLERANCE * eigenvalues[0]).sum())
@@ -340,6 +415,12 @@ def _checked_n_components(k: Any, limit: int, why: str) -> int:
     if k is not None and int(k) > limit:
         raise ValueError(f"n_components={k} but {why}; lower n_components to {limit} or less")
     return limit if k is None else int(k)
+
+
+def _checked_leading(k: Any, limit: int) -> int:
+    if not isinstance(k, Integral) or isinstance(k, bool) or not 1 <= int(k) <= limit:
+        raise ValueError(f"k={k!r} but the encoder was fitted with {limit}; give a whole number from 1 to {limit}")
+    return int(k)
 
 
 def check_codes(Z: ArrayLike, k: int) -> Array:

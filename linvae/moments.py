@@ -88,7 +88,7 @@ class Moments:
             If X is not two-dimensional, not real numbers, or holds NaN or infinity.
         """
         X = _as_rows(X, "X")
-        return _moments(X, np.arange(len(X)))
+        return _Sums(X.shape[1]).add(X, np.arange(len(X))).moments()
 
     @classmethod
     def by_class(cls, X: ArrayLike, y: ArrayLike) -> dict[Hashable, Moments]:
@@ -99,23 +99,33 @@ class Moments:
         ValueError
             As `of`; or if y is not one label a row, or holds NaN.
         """
-        X = _as_rows(X, "X")
-        labels, groups = _group(y, len(X))
-        return {label: _moments(X, rows) for label, rows in zip(labels, groups, strict=True)}
+        return cls.by_class_from_chunks([(X, y)])
 
     @classmethod
     def from_chunks(cls, chunks: Iterable[ArrayLike]) -> Moments:
         """Add up the moments of an iterable of row blocks, each (n_i, d); memory does not grow with their number."""
-        return _sum(map(cls.of, chunks), "from_chunks got no chunk; there is nothing to add up")
+        sums: _Sums | None = None
+        for chunk in chunks:
+            X = _as_rows(chunk, "X")
+            sums = (sums or _Sums(X.shape[1])).add(X, np.arange(len(X)))
+        if sums is None:
+            raise ValueError("from_chunks got no chunk; there is nothing to add up")
+        return sums.moments()
 
     @classmethod
     def by_class_from_chunks(cls, chunks: Iterable[tuple[ArrayLike, ArrayLike]]) -> dict[Hashable, Moments]:
-        """Add up class moments over an iterable of (X, y) blocks; a class may be missing from any of them."""
-        total: dict[Hashable, Moments] = {}
-        for X, y in chunks:
-            for label, moments in cls.by_class(X, y).items():
-                total[label] = total[label] + moments if label in total else moments
-        return total
+        """Add up class moments over an iterable of (X, y) blocks; a class may be missing from any of them.
+
+        Keys in sorted order.  Memory is two (d, d) arrays a class, whatever the number of rows.
+        """
+        sums: dict[Any, _Sums] = {}
+        for chunk, y in chunks:
+            X = _as_rows(chunk, "X")
+            for label, rows in zip(*_group(y, len(X)), strict=True):
+                sums.setdefault(label, _Sums(X.shape[1])).add(X, rows)
+        if len({isinstance(label, str) for label in sums}) > 1:
+            raise ValueError("y mixes text with other labels; give labels of one type")
+        return {label: sums[label].moments() for label in sorted(sums)}
 
     @classmethod
     def pool(cls, class_moments: dict[Hashable, Moments]) -> Moments:
@@ -319,33 +329,67 @@ def _group(y: ArrayLike, n: int) -> tuple[list[Hashable], list[Array]]:
     return labels.tolist(), np.split(np.argsort(inverse, kind="stable"), ends) if len(labels) else []
 
 
-def _moments(X: Array, rows: Array) -> Moments:
-    if X.dtype == np.uint8:
-        return _byte_moments(X, rows)
-    total = Moments.zero(X.shape[1])
-    for start in range(0, len(rows), CHUNK):
-        mean, centred = _centre(X[rows[start : start + CHUNK]], "X")
-        with np.errstate(over="ignore", invalid="ignore"):  # _freeze reports an overflow in words
-            total = total + Moments(len(centred), mean, centred.T @ centred)
-    return total
+class _Sums:
+    """Add up rows in place: what `Moments` is made of, kept apart from it so that a long run allocates nothing."""
 
+    def __init__(self, d: int):
+        self.n, self.mean, self.scatter = 0, np.zeros(d), np.zeros((d, d))
+        # Whole numbers: sums of x - 128 over rows of bytes.
+        self.n_bytes, self.total = 0, np.zeros(d)
+        self.gram: Array | None = None
 
-def _byte_moments(X: Array, rows: Array) -> Moments:
-    """Sum bytes exactly: |x - 128| <= 128, so 1,024 products stay whole numbers up to 2^24, which float32 holds.
+    def add(self, X: Array, rows: Array) -> _Sums:
+        """Add the rows of X with these numbers."""
+        _check_widths(self.mean.size, X.shape[1], "pixels")
+        self._add_bytes(X, rows) if X.dtype == np.uint8 else self._add_floats(X, rows)
+        return self
 
-    The result depends on neither the BLAS nor the order of its sums, and single precision halves the cost.
-    """
-    if len(rows) > BYTE_BLOCK:
-        return _byte_moments(X, rows[:BYTE_BLOCK]) + _byte_moments(X, rows[BYTE_BLOCK:])
-    d, n = X.shape[1], len(rows)
-    total, gram = np.zeros(d), np.zeros((d, d))
-    for start in range(0, n, CHUNK):
-        shifted = np.subtract(X[rows[start : start + CHUNK]], 128, dtype=np.float32)
-        total += shifted.sum(axis=0)
-        gram += shifted.T @ shifted
-    if n == 0:
-        return Moments.zero(d)
-    return Moments(n, total / n + 128, (n * gram - np.outer(total, total)) / n)  # whole numbers until the division
+    def _add_bytes(self, X: Array, rows: Array) -> None:
+        """Sum bytes exactly: |x - 128| <= 128, so 1,024 products stay whole numbers up to 2^24, which float32 holds.
+
+        The result depends on neither the BLAS nor the order of its sums, and single precision halves the cost.
+        """
+        d = self.mean.size
+        shifted, product = np.empty((min(CHUNK, len(rows)), d), np.float32), np.empty((d, d), np.float32)
+        for start in range(0, len(rows), CHUNK):
+            chunk = rows[start : start + CHUNK]
+            if self.n_bytes + len(chunk) > BYTE_BLOCK:
+                self._merge_bytes()
+            if self.gram is None:
+                self.gram = np.zeros((d, d))
+            part = np.subtract(X[chunk], 128, out=shifted[: len(chunk)], dtype=np.float32)
+            self.n_bytes += len(chunk)
+            self.total += part.sum(axis=0)
+            self.gram += np.matmul(part.T, part, out=product)
+
+    def _add_floats(self, X: Array, rows: Array) -> None:
+        for start in range(0, len(rows), CHUNK):
+            mean, centred = _centre(X[rows[start : start + CHUNK]], "X")
+            with np.errstate(over="ignore", invalid="ignore"):  # _freeze reports an overflow in words
+                self._merge(len(centred), mean, centred.T @ centred)
+
+    def _merge(self, n: int, mean: Array, scatter: Array) -> None:
+        if self.n == 0:
+            self.n, self.mean, self.scatter = n, mean, scatter
+            return
+        step, weight = _merge_weights(self.n, n)
+        delta = mean - self.mean
+        self.n, self.mean = self.n + n, self.mean + step * delta
+        self.scatter += scatter
+        self.scatter += np.outer(weight * delta, delta)
+
+    def _merge_bytes(self) -> None:
+        if self.gram is not None:
+            n, total, scatter = self.n_bytes, self.total, self.gram
+            scatter *= n
+            scatter -= np.outer(total, total)  # whole numbers until the division
+            scatter /= n
+            self._merge(n, total / n + 128, scatter)
+            self.n_bytes, self.total, self.gram = 0, np.zeros_like(total), None
+
+    def moments(self) -> Moments:
+        self._merge_bytes()
+        return Moments(self.n, self.mean, self.scatter)
 
 
 def _centre(chunk: Array, name: str) -> tuple[Array, Array]:

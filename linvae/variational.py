@@ -19,13 +19,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import eigh
+from scipy.linalg.blas import dtrmm
+from scipy.linalg.lapack import dpocon, dpotrf, dtrtri
 from scipy.optimize import minimize
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .moments import Array, CrossMoments, check_count
+from .moments import RANK_TOLERANCE, Array, CrossMoments, check_count
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -129,7 +131,22 @@ def diagonalising_basis(gram: Array, precision: Array) -> tuple[Array, Array]:
 
 
 def exact_posterior(design: Design, noise: Array, precision: Array) -> CoefficientLaw:
-    """Return the posterior of the coefficients at these hyper-parameters, in closed form (Lindley and Smith 1972)."""
+    """Return the posterior of the coefficients at these hyper-parameters, in closed form (Lindley and Smith 1972).
+
+    With one noise for all pixels T is the inverse of a Cholesky factor; with noise per pixel, or where the precision is
+    near singular, the basis that makes every pixel's precision diagonal.
+    """
+    if np.ptp(noise) == 0:
+        root = 1 / np.sqrt(precision)
+        P = design.gram * np.outer(root, root / noise[0])  # without the prior's I
+        P[np.diag_indices_from(P)] += 1
+        factor, failed = dpotrf(P, lower=1)
+        # The reciprocal condition number; c bounds the 1-norm of a correlation, the trace that of P.
+        if not failed and dpocon(factor, np.abs(P).sum(axis=0).max(), uplo="L")[0] > RANK_TOLERANCE:
+            inverse, _ = dtrtri(factor, lower=1)  # of L, P = L L'
+            scaled = (design.cross * (root / noise[0])[:, None]).T
+            mean = dtrmm(1.0, inverse, dtrmm(1.0, inverse, scaled, 1, 1, 1), 1, 1).T  # L^-T L^-1 times the sums
+            return CoefficientLaw(root[:, None] * mean, root[:, None] * inverse.T, np.ones((1, len(root))))
     T, values = diagonalising_basis(design.gram, precision)
     shared = np.ptp(noise) == 0
     variances = 1 / (values / (noise[:1] if shared else noise)[:, None] + 1)
@@ -245,7 +262,8 @@ class VariationalMMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
     elbo_ : float
         In nats, summed over rows and pixels.
     elbo_trace_ : list of float
-        After each iteration, and after a last step at the final hyper-parameters; it never falls, but by rounding.
+        After each iteration and, where noise or precisions are learned, after a last step at their final values; it
+        never falls, but by rounding.
     log_evidence_ : float
         Exact, at the final hyper-parameters; equals `elbo_` for the full family and is above it for mean-field.
     floored_pixels_ : int array
@@ -307,21 +325,26 @@ class VariationalMMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
         noise = np.full(d, max(self.noise_variance, self.min_noise_variance if self.noise != "fixed" else 0.0))
         precision = np.full(c, 1 / self.prior_variance)
         q = CoefficientLaw(np.zeros((c, d)), np.eye(c), np.full((d if self.noise == "per-pixel" else 1, c), 1.0))
+        learns = self.noise != "fixed" or self.prior == "ard"
         trace = [-np.inf]
         for _ in range(self.max_iter):
             q = self._improve(q, design, noise, precision)
-            noise, precision = self._hyper_parameters(q, design, noise, precision)
+            if learns:
+                noise, precision = self._hyper_parameters(q, design, noise, precision)
             trace.append(elbo(q, design, noise, precision))
-            if trace[-1] - trace[-2] <= self.tol * design.n * d:
+            if trace[-1] - trace[-2] <= self.tol * design.n * d or (self.solver == "newton" and not learns):
                 break
         else:
             self._warn(trace)
-        q = self._improve(q, design, noise, precision)  # q belongs to the final noise and prior
-        trace.append(elbo(q, design, noise, precision))
-        self.elbo_trace_, self.elbo_, self.n_iter_ = trace[1:], trace[-1], len(trace) - 2
+        if learns:
+            q = self._improve(q, design, noise, precision)  # q belongs to the final noise and prior
+            trace.append(elbo(q, design, noise, precision))
+        self.elbo_trace_, self.elbo_, self.n_iter_ = trace[1:], trace[-1], len(trace) - 1 - learns
         return self._learned(q, design, noise, precision, cross.mean_z.size)
 
     def _improve(self, q: CoefficientLaw, design: Design, noise: Array, precision: Array) -> CoefficientLaw:
+        if self.family == "full" and self.solver == "newton":
+            return exact_posterior(design, noise, precision)  # where Newton's step leads from anywhere
         if self.family == "full":  # the coordinates in which it is mean-field follow the prior's precisions
             basis = diagonalising_basis(design.gram, precision)[0]
             q = replace(q, basis=basis, variances=best_variances(design, basis, noise, precision))
@@ -348,7 +371,8 @@ class VariationalMMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.intercept_: Array = q.mean[k].copy() if self.fit_intercept else np.zeros(len(noise))
         per_pixel = np.broadcast_to(q.variances, (len(noise), len(q.basis)))
         self.coef_cov_ = (q.basis, per_pixel) if self.noise == "per-pixel" else q.covariance()
-        self.log_evidence_ = log_evidence(design, noise, precision)
+        tight = self.family == "full" and self.solver == "newton"  # q is the exact posterior
+        self.log_evidence_ = self.elbo_ if tight else log_evidence(design, noise, precision)
         learned = self.noise != "fixed"
         self.floored_pixels_ = np.flatnonzero(noise <= self.min_noise_variance) if learned else np.array([], int)
         self.n_features_in_ = k
@@ -390,7 +414,10 @@ class VariationalMMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
         variance = self.law_.quadratic(Phi) + (self.noise_variance_ if noise else 0.0)
         mean = Phi @ self.law_.mean.astype(Phi.dtype)
         shape = (check_count("n_samples", n_samples), *mean.shape)
-        return (mean + rng.standard_normal(shape) * np.sqrt(variance)).astype(Phi.dtype)
+        images = rng.standard_normal(shape)  # the only large array; what follows happens in place
+        images *= np.sqrt(variance)
+        images += mean
+        return images.astype(Phi.dtype, copy=False)
 
     def _design_rows(self, X: ArrayLike) -> Array:
         check_is_fitted(self)

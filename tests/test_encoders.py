@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.decomposition import PCA as SklearnPCA
 
-from linvae import MMLR, PCA, LinearGenerativeModel, Moments
+from linvae import LDA, MMLR, PCA, PPCA, LinearGenerativeModel, Moments
 from linvae.datasets import load_mnist
+from linvae.moments import CrossMoments
 
 
 def rows(n=40, d=7, seed=0):
@@ -24,6 +25,11 @@ def projector(components):
 @pytest.fixture(scope="module")
 def mnist():
     return load_mnist("train")[0], load_mnist("test")[0]
+
+
+@pytest.fixture(scope="module")
+def digits_moments():
+    return Moments.by_class(*load_mnist(dtype="uint8"))
 
 
 @pytest.mark.parametrize("k", [1, 3, 7])
@@ -193,3 +199,70 @@ def test_a_constant_pixel_comes_back_as_it_was():
     pca = PCA(2).fit(X)
     assert_allclose(pca.inverse_transform(pca.transform(X))[:, 3], 0.1, rtol=1e-14)
     assert_array_equal(pca.components_[:, 3].round(14), 0)
+
+
+def test_few_eigenvectors_are_those_of_the_full_problem(digits_moments):
+    full, few = PCA(400).fit_moments(digits_moments), PCA(10).fit_moments(digits_moments)
+    assert np.allclose(few.components_, full.components_[:10], atol=1e-9)  # two LAPACK solvers, gaps of 1e-3 and more
+    assert np.allclose(few.explained_variance_, full.explained_variance_[:10], rtol=1e-12)
+    assert np.allclose(few.explained_variance_ratio_, full.explained_variance_ratio_[:10], rtol=1e-12)
+
+
+def test_few_eigenvectors_refuse_the_same_numbers_of_components():
+    X = np.zeros((5, 200))
+    X[:, :5] = np.eye(5)  # rank 4 around the mean, and ten components are few among 200
+    for asked, known in [(PCA(10), 4), (PPCA(10), 3)]:
+        with pytest.raises(ValueError, match=f"lower n_components to {known} or less"):
+            asked.fit(X)
+
+
+@pytest.mark.parametrize("encoder", [PCA, PPCA, LDA])
+def test_leading_is_the_encoder_of_fewer_components(digits_moments, encoder):
+    most = 8 if encoder is LDA else 200
+    long = encoder(most).fit_moments(digits_moments)
+    for k in (1, 5, most):
+        short, fresh = long.leading(k), encoder(k).fit_moments(digits_moments)
+        assert short.get_params() == fresh.get_params()
+        for name, value in vars(fresh).items():
+            # Two LAPACK solvers for PCA: 1e-9 is rounding over the smallest gap of eigenvalues.
+            assert np.allclose(getattr(short, name), value, rtol=1e-9, atol=1e-9), name
+    assert long.n_components_ == len(long.components_) == most  # the long one is left as it was
+
+
+@pytest.mark.parametrize("k", [0, 6, 2.0, True])
+def test_leading_names_a_number_it_cannot_keep(k):
+    with pytest.raises(ValueError, match=r"fitted with 5; give a whole number from 1 to 5"):
+        PCA(5).fit(np.random.default_rng(0).standard_normal((20, 8))).leading(k)
+
+
+def test_a_sketch_of_as_many_codes_as_directions_is_exact():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((50, 6)) @ rng.standard_normal((6, 40)) + 3  # six directions
+    cross = CrossMoments.of(X @ rng.standard_normal((40, 8)), X)
+    sketch, exact = PCA().fit_sketch(cross), PCA().fit(X)
+    assert sketch.n_components_ == 6
+    assert np.allclose(sketch.components_, exact.components_, atol=1e-8)  # rounding over the gaps of eigenvalues
+    assert np.allclose(sketch.explained_variance_, exact.explained_variance_, rtol=1e-9)
+    assert np.allclose(sketch.explained_variance_ratio_, exact.explained_variance_ratio_, rtol=1e-9)
+    assert np.allclose(sketch.mean_, exact.mean_)
+
+
+def test_a_sketch_never_finds_more_variance_than_there_is_and_a_second_pass_finds_more(mnist):
+    X, _ = mnist
+    exact = PCA(64).fit(X)
+    for seed in range(3):
+        omega = np.random.default_rng(seed).standard_normal((784, 64))
+        once = PCA().fit_sketch(CrossMoments.of(X @ omega, X))
+        twice = PCA(64).fit_sketch(CrossMoments.of(once.transform(X), X))
+        slack = 1 + 1e-10
+        assert (once.explained_variance_[:64] <= slack * exact.explained_variance_).all()
+        assert (twice.explained_variance_ <= slack * exact.explained_variance_).all()
+        assert twice.explained_variance_[:16].sum() > once.explained_variance_[:16].sum()
+
+
+def test_a_sketch_says_how_many_directions_it_shows():
+    X = np.random.default_rng(0).standard_normal((30, 20))
+    with pytest.raises(ValueError, match=r"4 codes of n_samples=30 rows show only 4 directions .* to 4 or less"):
+        PCA(5).fit_sketch(CrossMoments.of(X[:, :4], X))
+    with pytest.raises(ValueError, match="n=0 rows"):
+        PCA(1).fit_sketch(CrossMoments(0, np.zeros(2), np.zeros(3), np.zeros((2, 2)), np.zeros((2, 3)), np.zeros(3)))

@@ -267,3 +267,28 @@ def test_moments_do_not_add_to_other_things():
         Moments.zero(2) + 1
     with pytest.raises(TypeError):
         CrossMoments.of(X, X) + Moments.zero(2)
+
+
+def test_class_moments_of_chunks_come_in_sorted_order_and_of_one_type():
+    X = np.arange(8.0).reshape(4, 2)
+    assert list(Moments.by_class_from_chunks([(X[:2], ["b", "c"]), (X[2:], ["a", "b"])])) == ["a", "b", "c"]
+    with pytest.raises(ValueError, match="y mixes text with other labels"):
+        Moments.by_class_from_chunks([(X[:2], ["b", "c"]), (X[2:], [1, 2])])
+    assert Moments.by_class_from_chunks([]) == {}
+
+
+def test_chunks_of_bytes_and_of_floats_add_up():
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 256, (300, 5), np.uint8), rng.integers(0, 3, 300)
+    mixed = Moments.by_class_from_chunks(
+        [(X[:100], y[:100]), (X[100:150].astype(float), y[100:150]), (X[150:], y[150:])]
+    )
+    for label, whole in Moments.by_class(X, y).items():
+        assert mixed[label].n == whole.n
+        assert np.allclose(mixed[label].mean, whole.mean, rtol=1e-14)  # a handful of roundings
+        assert np.allclose(mixed[label].scatter, whole.scatter, rtol=0, atol=1e-13 * whole.scatter.max())
+
+
+def test_chunks_of_another_width_are_refused():
+    with pytest.raises(ValueError, match="moments of 2 and of 3 pixels do not add"):
+        Moments.from_chunks([np.zeros((4, 2)), np.zeros((4, 3))])

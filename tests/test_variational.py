@@ -309,3 +309,39 @@ def test_codes_that_are_all_zero_leave_the_prior():
     model = fit(np.zeros((10, 2)), np.ones((10, 3)), solver="gradient", fit_intercept=False, noise="fixed")
     assert_allclose(model.coef_, 0, atol=1e-6)
     assert_allclose(np.diag(model.coef_cov_), 1, rtol=1e-4)
+
+
+@pytest.mark.parametrize("noise_variance", [1e-6, 1.0, 1e4])
+def test_the_two_ways_to_the_exact_posterior_agree(noise_variance):
+    rng = np.random.default_rng(0)
+    Z = rng.standard_normal((60, 5)) @ np.diag([10, 3, 1, 0.3, 0.1])
+    X = Z @ rng.standard_normal((5, 7)) + rng.standard_normal((60, 7))
+    design, precision = Design.of(CrossMoments.of(Z, X)), rng.uniform(0.5, 2, 6)
+    shared = np.full(7, noise_variance)
+    nearly = shared.copy()
+    nearly[-1] *= 1 + 1e-9  # no longer one noise, so the basis that diagonalises takes the place of Cholesky's factor
+    a, b = exact_posterior(design, shared, precision), exact_posterior(design, nearly, precision)
+    assert len(a.variances) == 1
+    assert len(b.variances) == 7
+    assert np.allclose(a.mean, b.mean, rtol=1e-6, atol=1e-9)  # 1e-9 of noise over a range of precisions of 1e4
+    assert np.allclose(a.covariance(), b.covariance(), rtol=1e-6, atol=1e-12)
+
+
+def test_codes_that_are_one_take_the_way_around_cholesky():
+    z = np.random.default_rng(0).standard_normal((50, 1))
+    Z, X = np.hstack([z, z]) * 1e6, np.hstack([z, 2 * z])  # the precision's condition number is above 1e13
+    law = exact_posterior(Design.of(CrossMoments.of(Z, X)), np.full(2, 1e-6), np.ones(3))
+    assert np.allclose(law.mean[:2].sum(axis=0), [1e-6, 2e-6], rtol=1e-6)  # how the codes share it is rounding here
+    assert np.isfinite(law.covariance()).all()
+
+
+@pytest.mark.parametrize("family", ["full", "mean-field"])
+def test_newton_with_nothing_to_learn_needs_one_step(family):
+    rng = np.random.default_rng(0)
+    model = VariationalMMLR(family, noise="fixed").fit(rng.standard_normal((30, 4)), rng.standard_normal((30, 3)))
+    assert model.n_iter_ == 1
+    assert model.elbo_trace_ == [model.elbo_]
+    climbed = VariationalMMLR(family, noise="fixed", solver="cavi", tol=0).fit_moments(
+        CrossMoments.of(rng.standard_normal((30, 4)), rng.standard_normal((30, 3)))
+    )
+    assert climbed.n_iter_ > 1  # coordinates are correlated, and one sweep is not the end
