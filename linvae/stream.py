@@ -1,0 +1,346 @@
+"""Rows that do not fit into memory: read a store block by block, and lose nothing when the run is interrupted.
+
+A store is a sequence of blocks (X, y).  Moments add, so what was read before an interruption is one small file, and the
+run goes on after it.  Memory is that of one block and of the moments, whatever the number of rows.
+Chapter: "At scale".
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import os
+import zlib
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .datasets import idx_header
+from .moments import Array, Moments, check_count
+
+Block = tuple[Any, Any]
+FilePath = str | os.PathLike[str]
+ClassMoments = dict[Hashable, Moments]
+
+ROWS = 8192
+"""Rows in a block, unless the store or the caller says otherwise: 6 MB of bytes for images of 28 x 28 pixels."""
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Describe a store that is read block by block.
+
+    Parameters
+    ----------
+    count : int
+        Number of blocks.
+    read : callable
+        `read(start)` yields the blocks (X, y) from number `start` on, in a fixed order, without reading those before;
+        y is None if there are no labels.
+    """
+
+    count: int
+    read: Callable[[int], Iterator[Block]]
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[Block]:
+        return self.read(0)
+
+
+def array_blocks(X: Any, y: Any = None, rows: int | None = None) -> Blocks:
+    """Read anything that has a shape (n, d) and can be sliced: a memory map, a Zarr or an HDF5 array.
+
+    Parameters
+    ----------
+    X : array-like (n, d)
+        Sliced `rows` rows at a time, and never as a whole.
+    y : array-like (n,) or None
+    rows : int or None
+        None takes the height of the store's own chunks (its attribute `chunks`), else `ROWS`.
+
+    Raises
+    ------
+    ValueError
+        If X is not two-dimensional, or y has another length.
+    """
+    if len(np.shape(X)) != 2:
+        raise ValueError(f"X has shape {np.shape(X)}; give one flat image a row, shape (n, d)")
+    n = X.shape[0]
+    if y is not None and np.shape(y) != (n,):
+        raise ValueError(f"y has shape {np.shape(y)} beside {n} rows; give one label a row, shape ({n},)")
+    if rows is None:
+        chunks = getattr(X, "chunks", None)
+        rows = int(chunks[0]) if chunks else ROWS
+    height = check_count("rows", rows)
+
+    def read(start: int) -> Iterator[Block]:
+        for begin in range(start * height, n, height):
+            part = slice(begin, begin + height)
+            yield np.asarray(X[part]), None if y is None else np.asarray(y[part])
+
+    return Blocks(math.ceil(n / height), read)
+
+
+def idx_blocks(images: FilePath, labels: FilePath | None = None, rows: int = ROWS) -> Blocks:
+    """Read an idx file of bytes, plain or gzipped, as the MNIST family is published.
+
+    A gzipped file can only be read from its beginning, so a resumed run unpacks what it skips.
+
+    Parameters
+    ----------
+    images : path
+        Of n images, whose pixels are flattened.
+    labels : path or None
+        Of n labels.
+    rows : int
+
+    Raises
+    ------
+    ValueError
+        If a file is not idx of bytes, ends early, or the numbers of images and labels differ.
+    """
+    height = check_count("rows", rows)
+    begin, (n, *sizes) = _idx_shape(images)
+    d = math.prod(sizes)
+    if labels is not None:
+        label_begin, shape = _idx_shape(labels)
+        if shape != [n]:
+            raise ValueError(f"{labels} has shape {shape} beside {n} images; give their labels, shape [{n}]")
+
+    def read(start: int) -> Iterator[Block]:
+        pixels = _idx_rows(images, begin, n, d, height, start)
+        if labels is None:
+            yield from ((part, None) for part in pixels)
+        else:
+            marks = _idx_rows(labels, label_begin, n, 1, height, start)
+            yield from ((part, mark[:, 0]) for part, mark in zip(pixels, marks, strict=True))
+
+    return Blocks(math.ceil(n / height), read)
+
+
+def parquet_blocks(path: FilePath, label: str | None = None) -> Blocks:
+    """Read a Parquet file, one row group a block; needs the extra `linvae[stores]`.
+
+    Parameters
+    ----------
+    path : path
+        Its columns are numbers, one for each pixel, or one column of lists of equal length holds all of them.
+    label : str or None
+        The name of the column of labels.
+
+    Raises
+    ------
+    ValueError
+        If there is no such column, or a value is missing.
+    """
+    from pyarrow import parquet
+
+    names = parquet.read_schema(path).names
+    if label is not None and label not in names:
+        raise ValueError(f"{path} has no column {label!r}; its columns are {names[:8]}{' ...' if names[8:] else ''}")
+    pixels = [name for name in names if name != label]
+
+    def read(start: int) -> Iterator[Block]:
+        with parquet.ParquetFile(path) as file:
+            for i in range(start, file.num_row_groups):
+                table = file.read_row_group(i)
+                y = None if label is None else _column(table, label)
+                yield _pixels(table, pixels), y
+
+    with parquet.ParquetFile(path) as file:
+        return Blocks(file.num_row_groups, read)
+
+
+def read_moments(
+    blocks: Blocks | Iterable[Block],
+    save: FilePath | None = None,
+    every: int = 16,
+    progress: bool = False,
+) -> ClassMoments:
+    """Read a store once, and return the moments of its rows by class; {None: moments} where there are no labels.
+
+    Parameters
+    ----------
+    blocks : Blocks, or an iterable of (X, y)
+        To be resumed it must be `Blocks`.
+    save : path of an .npz file, or None
+        What was read is kept there.  A later call with the same store and path goes on behind it: no row is left out
+        and none counted twice.  Remove the file to begin anew.
+    every : int
+        Blocks between two saves: an interruption costs the time of reading at most so many again.
+    progress : bool
+        Show a bar on stderr (tqdm, of the extra `linvae[stores]`).
+
+    Raises
+    ------
+    ValueError
+        If there is no block, blocks differ in width, only some have labels, or `save` is of another store.
+    """
+    every = check_count("every", every)
+    if not isinstance(blocks, Blocks):
+        if save is not None:
+            raise ValueError(
+                "only Blocks can be resumed, so `save` needs them: see array_blocks, or Blocks(count, read)"
+            )
+        return _checked(_summed(_with_bar(blocks, 0, None, progress)))
+    total: ClassMoments = {}
+    done, count = 0, len(blocks)
+    if save is not None and Path(save).exists():
+        total, done, of = _load(save)
+        if of != count:
+            raise ValueError(f"{save} is of a store of {of} blocks, this one has {count}; remove it to begin anew")
+    rest = iter(_with_bar(_as_promised(blocks.read(done), done, count), done, count, progress))
+    step = count if save is None else every
+    while done < count:
+        done = min(done + step, count)
+        total = add_classes(total, _summed(islice(rest, step)))
+        if save is not None:
+            save_moments(save, total, done, count)
+    next(rest, None)  # one block too many is an error as well
+    return _checked(total)
+
+
+def add_classes(*parts: ClassMoments) -> ClassMoments:
+    """Add up moments by class; a class may be missing from any of the parts.  Keys in sorted order."""
+    total: dict[Any, Moments] = {}
+    for part in parts:
+        for label, moments in part.items():
+            total[label] = total[label] + moments if label in total else moments
+    if None in total and len(total) > 1:
+        raise ValueError("some blocks have labels and some have none; give all of them labels, or none")
+    return {label: total[label] for label in sorted(total)}
+
+
+def save_moments(path: FilePath, class_moments: ClassMoments, done: int = 0, count: int = 0) -> None:
+    """Write moments by class to one .npz file: 8 (d^2 + d + 1) bytes a class.
+
+    The old file is replaced in one step, so that an interruption leaves the old one or the new one, never half of each.
+    `done` of `count` blocks is the progress that `read_moments` keeps there.
+    """
+    parts = class_moments.values()
+    labels = np.array([label for label in class_moments if label is not None])
+    if labels.dtype == object:
+        raise ValueError(f"the labels {list(class_moments)} are of no one plain type; give numbers, or text")
+    draft = Path(f"{os.fspath(path)}.part")
+    with draft.open("wb") as file:
+        np.savez(file, labels=labels, n=[m.n for m in parts], mean=[m.mean for m in parts],
+                 scatter=[m.scatter for m in parts], done=done, count=count)  # fmt: skip
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def load_moments(path: FilePath) -> ClassMoments:
+    """Read what `save_moments` or `read_moments(save=...)` wrote, to the last digit."""
+    return _load(path)[0]
+
+
+def _load(path: FilePath) -> tuple[ClassMoments, int, int]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            labels: list[Any] = file["labels"].tolist() or [None]
+            parts = zip(file["n"].tolist(), file["mean"], file["scatter"], strict=True)
+            total = {label: Moments(*part) for label, part in zip(labels, parts, strict=False)}
+            return total, int(file["done"]), int(file["count"])
+    except (KeyError, ValueError, EOFError, BadZipFile) as error:
+        raise ValueError(f"{path} does not hold moments ({error}); remove it, or name another file") from error
+
+
+def _summed(blocks: Iterable[Block]) -> ClassMoments:
+    """Return the moments by class of all these blocks, read one at a time."""
+    blocks = iter(blocks)
+    first = next(blocks, None)
+    if first is None:
+        return {}
+    labelled, every = first[1] is not None, chain([first], blocks)
+    if labelled:
+        return Moments.by_class_from_chunks((X, _known(y)) for X, y in every)
+    return {None: Moments.from_chunks(X if y is None else _known(None) for X, y in every)}
+
+
+def _known(y: ArrayLike | None) -> ArrayLike:
+    if y is None:
+        raise ValueError("some blocks have labels and some have none; give all of them labels, or none")
+    return y
+
+
+def _checked(total: ClassMoments) -> ClassMoments:
+    if not total:
+        raise ValueError("the store has no block, or no row; there is nothing to add up")
+    return total
+
+
+def _as_promised(blocks: Iterable[Block], done: int, count: int) -> Iterator[Block]:
+    for i, block in enumerate(blocks, done + 1):
+        if i > count:
+            raise ValueError(f"the store holds more than the {count} blocks that it told of; mend its count")
+        done = i
+        yield block
+    if done < count:
+        raise ValueError(f"the store gave {done} of the {count} blocks that it told of; mend its count, or the store")
+
+
+def _with_bar(blocks: Iterable[Block], done: int, count: int | None, progress: bool) -> Iterable[Block]:
+    if not progress:
+        return blocks
+    from tqdm import tqdm
+
+    return tqdm(blocks, "blocks read", total=count, initial=done, unit="block")
+
+
+def _open(path: FilePath) -> Any:
+    with open(path, "rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+    return gzip.open(path, "rb") if zipped else open(path, "rb")
+
+
+def _idx_shape(path: FilePath) -> tuple[int, list[int]]:
+    with _open(path) as file:
+        head = file.read(4)
+        return idx_header(head + file.read(4 * head[3] if len(head) == 4 else 0), path)
+
+
+def _idx_rows(path: FilePath, begin: int, n: int, d: int, height: int, start: int) -> Iterator[NDArray[np.uint8]]:
+    """Yield blocks of `height` rows of d bytes, from block `start` on."""
+    try:
+        with _open(path) as file:
+            file.seek(begin + start * height * d)
+            for first in range(start * height, n, height):
+                size = min(height, n - first) * d
+                raw = file.read(size)
+                if len(raw) != size:
+                    raise ValueError(f"{path} ends in row {first + len(raw) // d} of {n}; copy it again")
+                yield np.frombuffer(raw, np.uint8).reshape(-1, d)
+            if file.read(1):
+                raise ValueError(f"{path} goes on after its {n} rows; copy it again")
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f"{path} is a damaged gzip file ({error}); copy it again") from error
+
+
+def _pixels(table: Any, names: list[str]) -> Array:
+    if len(names) == 1 and hasattr(table.schema.field(names[0]).type, "value_type"):
+        column = table.column(names[0]).combine_chunks()
+        flat, n = column.flatten(), len(column)
+        if column.null_count or flat.null_count or (n and len(flat) % n):
+            raise ValueError(
+                f"column {names[0]!r} holds missing values or lists of unequal length; mend or drop those rows"
+            )
+        return flat.to_numpy(zero_copy_only=False).reshape(n, -1)
+    return np.column_stack([_column(table, name) for name in names])
+
+
+def _column(table: Any, name: str) -> Array:
+    column = table.column(name)
+    if column.null_count:
+        raise ValueError(
+            f"column {name!r} has {column.null_count} missing values in a row group; mend or drop those rows"
+        )
+    return column.to_numpy()
