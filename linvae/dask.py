@@ -43,8 +43,8 @@ def class_moments(X: da.Array, y: Any = None, *, split_every: int = 4, compute: 
     X : dask array (n, d)
         Parts that hold some of the pixels only are joined first; n may be unknown.
     y : NumPy or dask array (n,), or None
-        Labels; brought to the parts of X.  None gives {None: moments}.  A NumPy array goes along with the tasks: reading
-        a part and adding it up is one task then, and no row travels.  A Dask array is read by tasks of its own, and Dask
+        Labels; brought to the parts of X.  None gives {None: moments}.  A NumPy array goes along with the tasks: one
+        task reads a part and adds it up then, and no row travels.  A Dask array is read by tasks of its own, and Dask
         may send the rows to where those ran.
     split_every : int
         Sums that are added up at once, 2 or more.
