@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+BENCH  := .venv-bench
 RUN    := $(BIN)/python
 READY  := $(VENV)/.ready
 # Two notebooks run at a time, so one BLAS thread each.
@@ -11,7 +12,7 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 SOURCES := $(shell find linvae tests -name '*.py')
 
 .DELETE_ON_ERROR:
-.PHONY: help book test check refresh serve browser extras table clean
+.PHONY: help book test check refresh serve browser extras table bench clean
 
 help:  ## list the jobs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -27,7 +28,7 @@ $(VENV)/.ready-browser: $(READY)
 	@touch $@
 
 $(VENV)/.ready-extras: $(READY)
-	$(RUN) -m pip install --quiet --disable-pip-version-check -e '.[deep,fast]'
+	$(RUN) -m pip install --quiet --disable-pip-version-check -e '.[dask,deep,fast,stores]'
 	@touch $@
 
 # What came out of the tests that prove a statement; `make check` and `make book` both read it.
@@ -52,10 +53,21 @@ check: $(READY) build/statements.json  ## lint, types, notebook hygiene, stateme
 refresh: $(READY)  ## run the chapters again and store their outputs; CHAPTER=book/naive.ipynb for one
 	$(RUN) tools/refresh.py $(CHAPTER)
 
-extras: $(VENV)/.ready-extras  ## install the deep rivals (torch) and the quick costs (numba)
+extras: $(VENV)/.ready-extras  ## install torch, numba, Dask and the readers of Parquet and Zarr
 
 table: $(VENV)/.ready-extras  ## score every model again, most of an hour; goes on where it stopped
 	$(RUN) benchmarks/table.py
+
+# The rivals ask for other versions than the book does, so they get an environment of their own.
+$(BENCH)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@touch $@
+
+bench: $(BENCH)/.ready  ## race the rivals at full size, a quarter of an hour: ratios in benchmarks/speed.md
+	LINVAE_SCALE_ROWS=1000000 $(ONE_THREAD) $(BENCH)/bin/python -m pytest -q -o addopts= -o filterwarnings= tests/test_scale.py
+	$(ONE_THREAD) $(BENCH)/bin/python -m pytest -q -s -o addopts= -o filterwarnings= benchmarks/bench_speed.py benchmarks/bench_scale.py \
+	    --benchmark-disable-gc --benchmark-timer=time.process_time --benchmark-columns=median,iqr,rounds $(ONLY)
 
 serve: book  ## show the built book at http://localhost:8000
 	$(RUN) -m http.server 8000 --bind localhost --directory _build/html

@@ -102,7 +102,7 @@ def test_a_worker_killed_in_mid_run_loses_nothing(client, digits):
         time.sleep(0.02)
     time.sleep(0.5)
     assert not future.done()
-    os.kill(next(iter(pids.values())), signal.SIGKILL)
+    os.kill(next(iter(pids.values())), getattr(signal, "SIGKILL", signal.SIGTERM))  # Windows has no SIGKILL
     assert_same(future.result(timeout=60), Moments.by_class(X, y))
     client.wait_for_workers(2, timeout=60)
     assert set(client.run(os.getpid).values()) != set(pids.values())  # one of them is new

@@ -1,0 +1,53 @@
+"""Write the table of the benchmarks from speed.json: python benchmarks/speed.py"""
+
+import json
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+def seconds(value):
+    """Write a time with a unit."""
+    for size, unit in ((1, "s"), (1e-3, "ms"), (1e-6, "µs")):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value / 1e-9:.3g} ns"
+
+
+def line(row):
+    """Return one row of the table in Markdown."""
+    sign, digits = ("≥ ", ",.0f") if row["faster"] else ("≤ ", ".2f")
+    ratio = f"{row['ratio']:{digits}}" if row["ratio"] < 100 or row["faster"] else f"{row['ratio']:.3g}"
+    spread = f"{row['ratio_low']:{digits}}–{row['ratio_high']:{digits}}"
+    target = "" if row["target"] is None else f"{sign}{row['target']:,g} ×"
+    verdict = {None: "", True: "met", False: "**not met**"}[row["met"]]
+    what = "× faster" if row["faster"] else "×"
+    return (f"| {row['work']} | {seconds(row['seconds'])} | {row['beside']} | {seconds(row['rival_seconds'])} | "
+            f"{ratio} {what} ({spread}) | {target} | {verdict} |")  # fmt: skip
+
+
+def table(found):
+    """Return the table, the machine and the notes in Markdown."""
+    machine, versions = found["machine"], found["versions"]
+    notes = [f"- {row['work']}, beside {row['beside']}: {row['note']}" for row in found["rows"] if row["note"]]
+    return "\n".join([
+        "# Speed: our work beside what a reader would use instead",
+        "",
+        "Written by `make bench`; do not edit. All figures: [speed.json](speed.json). Seconds are the processor's;",
+        "a ratio is the median over interleaved rounds, its quartiles in brackets.",
+        f"Data: {found.get('data', '')}. {machine['system']} {machine['architecture']}, {machine['processor']},"
+        f" {machine['cores']} cores,",
+        f"{machine['blas_threads']} BLAS thread ({', '.join(machine['blas'])}). "
+        + ", ".join(f"{name} {number}" for name, number in versions.items() if number) + ".",
+        "",
+        "| work | ours | beside | theirs | ratio | target | |",
+        "|---|---|---|---|---|---|---|",
+        *(line(row) for row in found["rows"]),
+        "",
+        *notes,
+        "",
+    ])  # fmt: skip
+
+
+if __name__ == "__main__":
+    (HERE / "speed.md").write_text(table(json.loads((HERE / "speed.json").read_text())))
