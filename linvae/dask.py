@@ -2,7 +2,7 @@
 
 Each worker reads its rows where they are and sends moments, 8 (d^2 + d + 1) bytes a class, whatever the number of rows.
 Nothing here knows the cluster: without a client Dask uses the threads of this machine, with `Client("tcp://...")` the
-workers behind that address.  Chapter: "At scale".
+workers behind that address.  Chapter: the one on scale.
 """
 
 from __future__ import annotations

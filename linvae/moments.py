@@ -6,7 +6,7 @@ algebra on small matrices.  The one equation: two batches a and b merge as
     S_ab = S_a + S_b + n_a n_b / (n_a + n_b) (m_a - m_b)(m_a - m_b)'        (Chan, Golub and LeVeque 1983)
 
 so moments add, over chunks of a file, over classes, over machines.
-Chapter: "A linear fit needs one pass over the data".
+Chapters: "A linear fit needs one pass over the data", and the one on scale.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[Any]
 
 CHUNK = 1024
-"""Rows held as floats at one time.  At most 1,024: see `_byte_moments`."""
+"""Rows held as floats at one time.  At most 1,024: see `_Sums`."""
 
 BYTE_BLOCK = 2**19
 """Rows of bytes summed as whole numbers before they are centred: (2^19)^2 times 2^14 stays below 2^53."""

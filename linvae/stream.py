@@ -2,7 +2,7 @@
 
 A store is a sequence of blocks (X, y).  Moments add, so what was read before an interruption is one small file, and the
 run goes on after it.  Memory is that of one block and of the moments, whatever the number of rows.
-Chapter: "At scale".
+Chapter: the one on scale.
 """
 
 from __future__ import annotations

@@ -235,6 +235,7 @@ def test_leading_names_a_number_it_cannot_keep(k):
         PCA(5).fit(np.random.default_rng(0).standard_normal((20, 8))).leading(k)
 
 
+@pytest.mark.statement("C38")
 def test_a_sketch_of_as_many_codes_as_directions_is_exact():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((50, 6)) @ rng.standard_normal((6, 40)) + 3  # six directions
@@ -247,6 +248,7 @@ def test_a_sketch_of_as_many_codes_as_directions_is_exact():
     assert np.allclose(sketch.mean_, exact.mean_)
 
 
+@pytest.mark.statement("C38")
 def test_a_sketch_never_finds_more_variance_than_there_is_and_a_second_pass_finds_more(mnist):
     X, _ = mnist
     exact = PCA(64).fit(X)
