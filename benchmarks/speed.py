@@ -16,9 +16,11 @@ def seconds(value):
 
 def line(row):
     """Return one row of the table in Markdown."""
-    sign, digits = ("≥ ", ",.0f") if row["faster"] else ("≤ ", ".2f")
-    ratio = f"{row['ratio']:{digits}}" if row["ratio"] < 100 or row["faster"] else f"{row['ratio']:.3g}"
-    spread = f"{row['ratio_low']:{digits}}–{row['ratio_high']:{digits}}"
+    sign = "≥ " if row["faster"] else "≤ "
+    digits = ",.0f" if row["ratio"] > 20 else ".1f" if row["faster"] else ".2f"
+    ratio = f"{row['ratio']:{digits}}"
+    once = row["ratio_low"] == row["ratio_high"]
+    spread = "one run" if once else f"{row['ratio_low']:{digits}}–{row['ratio_high']:{digits}}"
     target = "" if row["target"] is None else f"{sign}{row['target']:,g} ×"
     verdict = {None: "", True: "met", False: "**not met**"}[row["met"]]
     what = "× faster" if row["faster"] else "×"

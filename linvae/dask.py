@@ -68,7 +68,7 @@ def class_moments(X: da.Array, y: Any = None, *, split_every: int = 4, compute: 
 def cross_moments(
     X: da.Array, encode: Callable[[Array], Array], *, split_every: int = 4, compute: bool = True
 ) -> CrossMoments | Delayed:
-    """Return the cross moments of the codes encode(x) with the rows x of a Dask array: m d numbers and not d^2.
+    """Return the cross moments of the codes encode(x) with the rows x of a Dask array: r d numbers and not d^2.
 
     For images too wide for their moments: give `encode` the `transform` of a random projection of scikit-learn, and the
     result to `PCA.fit_sketch`.
@@ -77,7 +77,7 @@ def cross_moments(
     ----------
     X : dask array (n, d)
     encode : callable
-        From a NumPy array (rows, d) to codes (rows, m).
+        From a NumPy array (rows, d) to codes (rows, r).
     split_every, compute
         As in `class_moments`.
     """

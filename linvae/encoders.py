@@ -140,22 +140,22 @@ class PCA(_PrincipalEncoder):
         self.n_components = n_components
 
     def fit_sketch(self, cross: CrossMoments) -> PCA:
-        """Fit on the cross moments of random codes with the images: memory and traffic are m d numbers, never d^2.
+        """Fit on the cross moments of random codes with the images: memory and traffic are r d numbers, never d^2.
 
-        Give the codes z = Omega' x of a random Omega (d, m), with m some ten more than n_components.  The scatter S is
+        Give the codes z = Omega' x of a random Omega (d, r), with r some ten more than n_components.  The scatter S is
         replaced by S Omega (Omega' S Omega)^+ Omega' S, which is never above S, so variances come out too small; where
-        the spectrum falls slowly, a second pass with m components of a first one as codes mends most of that.
+        the spectrum falls slowly, a second pass with r components of a first one as codes mends most of that.
         Source: Tropp, Yurtsever, Udell and Cevher 2017.
 
         Parameters
         ----------
         cross : CrossMoments
-            `CrossMoments.of(Z, X)` of the random codes Z (n, m), or a sum of those over chunks.
+            `CrossMoments.of(Z, X)` of the random codes Z (n, r), or a sum of those over chunks.
 
         Raises
         ------
         ValueError
-            If n_components is above the number of directions that the codes show, at most m.
+            If n_components is above the number of directions that the codes show, at most r.
         """
         if cross.n == 0:
             raise ValueError("n=0 rows have no directions; add rows first")

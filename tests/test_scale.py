@@ -65,9 +65,9 @@ if save == "-":
 else:
     read_moments(Blocks(len(blocks), read), save, every=2)
 try:
-    import resource
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-except ImportError:  # Windows
+    with open("/proc/self/status") as status:  # ru_maxrss would hold what the parent process had before
+        print(next(line.split()[1] for line in status if line.startswith("VmHWM")))
+except OSError:
     print(0)
 """
 
@@ -97,7 +97,11 @@ def test_the_largest_memory_of_a_process_does_not_grow_with_the_rows(store):
     for share in (0.5, 1):
         out, _ = child(store, "-", share, 0).communicate()
         peaks.append(json.loads(out))
+    if not all(peaks):
+        pytest.skip("this system does not tell the largest memory of a process")
     assert peaks[1] <= 1.1 * peaks[0]
+    if COPIES >= 100:
+        assert peaks[1] * 1024 < COPIES * 8000 * 784  # less than the rows themselves
 
 
 def part(copies_of, block_info=None):
