@@ -109,7 +109,8 @@ def pytest_sessionfinish(session):
     partial = session.config.option.keyword or session.testsfailed
     target = OUT if not partial else Path("build/speed-partial.json")
     target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps(rounded(old | found if partial else found), indent=1) + "\n")
+    found = rounded(found)
+    target.write_text(json.dumps(old | found if partial else found, indent=1) + "\n")
     from speed import table
 
     text = table(found)

@@ -173,7 +173,8 @@ def read_moments(
         To be resumed it must be `Blocks`.
     save : path of an .npz file, or None
         What was read is kept there.  A later call with the same store and path goes on behind it: no row is left out
-        and none counted twice.  Remove the file to begin anew.
+        and none counted twice.  The first block is read again, to see that the store is the same.  Remove the file to
+        begin anew.
     every : int
         Blocks between two saves: an interruption costs the time of reading at most so many again.
     progress : bool
@@ -192,18 +193,20 @@ def read_moments(
             )
         return _checked(_summed(_with_bar(blocks, 0, None, progress)))
     total: ClassMoments = {}
-    done, count = 0, len(blocks)
+    done, count, mark = 0, len(blocks), 0 if save is None else _mark(blocks)
     if save is not None and Path(save).exists():
-        total, done, of = _load(save)
+        total, done, of, kept = _load(save)
         if of != count:
             raise ValueError(f"{save} is of a store of {of} blocks, this one has {count}; remove it to begin anew")
+        if kept != mark:
+            raise ValueError(f"{save} is of another store, whose first block differs; remove it to begin anew")
     rest = iter(_with_bar(_as_promised(blocks.read(done), done, count), done, count, progress))
     step = count if save is None else every
     while done < count:
         done = min(done + step, count)
         total = add_classes(total, _summed(islice(rest, step)))
         if save is not None:
-            save_moments(save, total, done, count)
+            save_moments(save, total, done, count, mark)
     next(rest, None)  # one block too many is an error as well
     return _checked(total)
 
@@ -216,14 +219,16 @@ def add_classes(*parts: ClassMoments) -> ClassMoments:
             total[label] = total[label] + moments if label in total else moments
     if None in total and len(total) > 1:
         raise ValueError("some blocks have labels and some have none; give all of them labels, or none")
+    if len({isinstance(label, str) for label in total}) > 1:
+        raise ValueError("labels mix text with other things; give labels of one type")
     return {label: total[label] for label in sorted(total)}
 
 
-def save_moments(path: FilePath, class_moments: ClassMoments, done: int = 0, count: int = 0) -> None:
+def save_moments(path: FilePath, class_moments: ClassMoments, done: int = 0, count: int = 0, mark: int = 0) -> None:
     """Write moments by class to one .npz file: 8 (d^2 + d + 1) bytes a class.
 
     The old file is replaced in one step, so that an interruption leaves the old one or the new one, never half of each.
-    `done` of `count` blocks is the progress that `read_moments` keeps there.
+    `done` of `count` blocks is the progress that `read_moments` keeps there, and `mark` tells its store from others.
     """
     parts = class_moments.values()
     labels = np.array([label for label in class_moments if label is not None])
@@ -232,7 +237,7 @@ def save_moments(path: FilePath, class_moments: ClassMoments, done: int = 0, cou
     draft = Path(f"{os.fspath(path)}.part")
     with draft.open("wb") as file:
         np.savez(file, labels=labels, n=[m.n for m in parts], mean=[m.mean for m in parts],
-                 scatter=[m.scatter for m in parts], done=done, count=count)  # fmt: skip
+                 scatter=[m.scatter for m in parts], done=done, count=count, mark=mark)  # fmt: skip
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
@@ -243,15 +248,21 @@ def load_moments(path: FilePath) -> ClassMoments:
     return _load(path)[0]
 
 
-def _load(path: FilePath) -> tuple[ClassMoments, int, int]:
+def _load(path: FilePath) -> tuple[ClassMoments, int, int, int]:
     try:
         with np.load(path, allow_pickle=False) as file:
             labels: list[Any] = file["labels"].tolist() or [None]
             parts = zip(file["n"].tolist(), file["mean"], file["scatter"], strict=True)
             total = {label: Moments(*part) for label, part in zip(labels, parts, strict=False)}
-            return total, int(file["done"]), int(file["count"])
+            return total, int(file["done"]), int(file["count"]), int(file["mark"])
     except (KeyError, ValueError, EOFError, BadZipFile) as error:
         raise ValueError(f"{path} does not hold moments ({error}); remove it, or name another file") from error
+
+
+def _mark(blocks: Blocks) -> int:
+    """Return a checksum of the first block."""
+    X, y = next(blocks.read(0), ((), None))
+    return zlib.crc32(repr(None if y is None else np.asarray(y).tolist()).encode(), zlib.crc32(np.asarray(X).tobytes()))
 
 
 def _summed(blocks: Iterable[Block]) -> ClassMoments:

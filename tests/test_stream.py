@@ -138,7 +138,8 @@ def test_a_resumed_run_reads_only_what_is_left(tmp_path, digits):
         with pytest.raises(Interrupted):
             read_moments(breaking(blocks, 7), save, every=3)
         read_moments(Blocks(len(blocks), read), save, every=3)
-        assert seen == [6, 7, 8, 9, 10], name  # two saves of three blocks were made before
+        # The first block tells whether the store is the same; two saves of three blocks were made before.
+        assert seen == [0, 6, 7, 8, 9, 10], name
 
 
 def test_a_save_is_replaced_in_one_step(tmp_path, digits, monkeypatch):
@@ -212,6 +213,8 @@ def test_bad_stores_are_named(tmp_path, digits):
             read_moments(mixed)
     with pytest.raises(ValueError, match="some blocks have labels and some have none"):
         add_classes({None: Moments.of(X)}, {1: Moments.of(X)})
+    with pytest.raises(ValueError, match="labels mix text with other things"):
+        add_classes({"one": Moments.of(X)}, {1: Moments.of(X)})
     with pytest.raises(ValueError, match="moments of 784 and of 783 pixels do not add"):
         read_moments([(X, y), (X[:, 1:], y)])
     images, labels = write_idx(tmp_path / "images", X), write_idx(tmp_path / "labels", y[1:])
@@ -228,6 +231,9 @@ def test_a_store_that_changed_is_named(tmp_path, digits):
     read_moments(array_blocks(X, y, 100), save)
     with pytest.raises(ValueError, match=r"is of a store of 10 blocks, this one has 5; remove it"):
         read_moments(array_blocks(X, y, 200), save)
+    for other in (array_blocks(255 - X, y, 100), array_blocks(X, 9 - y, 100), array_blocks(X, None, 100)):
+        with pytest.raises(ValueError, match="is of another store, whose first block differs"):
+            read_moments(other, save)
     with pytest.raises(ValueError, match="only Blocks can be resumed"):
         read_moments([(X, y)], tmp_path / "other.npz")
     save.write_bytes(b"not a zip file")
