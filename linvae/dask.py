@@ -81,6 +81,8 @@ def cross_moments(
     split_every, compute
         As in `class_moments`.
     """
+    if not callable(encode):
+        raise TypeError(f"encode is a {type(encode).__name__}; give a function of rows, such as projection.transform")
     parts = _summed(partial(_encoded, encode), _rows(X))
     total = _tree(parts, _add_all, split_every)
     return total.compute() if compute else total

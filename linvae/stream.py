@@ -11,7 +11,7 @@ import gzip
 import math
 import os
 import zlib
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -71,13 +71,16 @@ def array_blocks(X: Any, y: Any = None, rows: int | None = None) -> Blocks:
     ValueError
         If X is not two-dimensional, or y has another length.
     """
-    if len(np.shape(X)) != 2:
-        raise ValueError(f"X has shape {np.shape(X)}; give one flat image a row, shape (n, d)")
+    X = X if hasattr(X, "shape") else np.asarray(X)
+    chunks = getattr(X, "chunks", None)
+    if chunks and isinstance(chunks[0], tuple):
+        raise ValueError("X is a Dask array, which reads itself in parts; use linvae.dask.class_moments")
+    if len(X.shape) != 2:
+        raise ValueError(f"X has shape {X.shape}; give one flat image a row, shape (n, d)")
     n = X.shape[0]
     if y is not None and np.shape(y) != (n,):
         raise ValueError(f"y has shape {np.shape(y)} beside {n} rows; give one label a row, shape ({n},)")
     if rows is None:
-        chunks = getattr(X, "chunks", None)
         rows = int(chunks[0]) if chunks else ROWS
     height = check_count("rows", rows)
 
@@ -126,7 +129,7 @@ def idx_blocks(images: FilePath, labels: FilePath | None = None, rows: int = ROW
     return Blocks(math.ceil(n / height), read)
 
 
-def parquet_blocks(path: FilePath, label: str | None = None) -> Blocks:
+def parquet_blocks(path: FilePath, label: str | None = None, columns: Sequence[str] | None = None) -> Blocks:
     """Read a Parquet file, one row group a block; needs the extra `linvae[stores]`.
 
     Parameters
@@ -135,18 +138,21 @@ def parquet_blocks(path: FilePath, label: str | None = None) -> Blocks:
         Its columns are numbers, one for each pixel, or one column of lists of equal length holds all of them.
     label : str or None
         The name of the column of labels.
+    columns : sequence of str, or None
+        The columns that hold pixels; None takes all but the labels.
 
     Raises
     ------
     ValueError
-        If there is no such column, or a value is missing.
+        If there is no such column, one of pixels does not hold numbers, or a value is missing.
     """
     from pyarrow import parquet
 
     names = parquet.read_schema(path).names
-    if label is not None and label not in names:
-        raise ValueError(f"{path} has no column {label!r}; its columns are {names[:8]}{' ...' if names[8:] else ''}")
-    pixels = [name for name in names if name != label]
+    pixels = [name for name in names if name != label] if columns is None else list(columns)
+    for name in [*pixels, *([] if label is None else [label])]:
+        if name not in names:
+            raise ValueError(f"{path} has no column {name!r}; its columns are {names[:8]}{' ...' if names[8:] else ''}")
 
     def read(start: int) -> Iterator[Block]:
         with parquet.ParquetFile(path) as file:
@@ -161,6 +167,7 @@ def parquet_blocks(path: FilePath, label: str | None = None) -> Blocks:
 
 def read_moments(
     blocks: Blocks | Iterable[Block],
+    *,
     save: FilePath | None = None,
     every: int = 16,
     progress: bool = False,
@@ -174,7 +181,7 @@ def read_moments(
     save : path of an .npz file, or None
         What was read is kept there.  A later call with the same store and path goes on behind it: no row is left out
         and none counted twice.  The first block is read again, to see that the store is the same.  Remove the file to
-        begin anew.
+        begin anew.  A change in later blocks is not noticed.
     every : int
         Blocks between two saves: an interruption costs the time of reading at most so many again.
     progress : bool
@@ -197,18 +204,31 @@ def read_moments(
     if save is not None and Path(save).exists():
         total, done, of, kept = _load(save)
         if of != count:
-            raise ValueError(f"{save} is of a store of {of} blocks, this one has {count}; remove it to begin anew")
+            raise ValueError(f"{save} is of a store of {of} blocks, this one has {count}; {_ANEW}")
         if kept != mark:
-            raise ValueError(f"{save} is of another store, whose first block differs; remove it to begin anew")
+            raise ValueError(f"{save} is of another store, whose first block differs; {_ANEW}")
     rest = iter(_with_bar(_as_promised(blocks.read(done), done, count), done, count, progress))
     step = count if save is None else every
-    while done < count:
-        done = min(done + step, count)
-        total = add_classes(total, _summed(islice(rest, step)))
+    try:
+        while done < count:
+            done = min(done + step, count)
+            total = add_classes(total, _summed(islice(rest, step)))
+            if done == count:
+                next(rest, None)  # one block too many is an error as well
+            if save is not None:
+                save_moments(save, total, done, count, mark)
+    except _WrongCount as error:
         if save is not None:
-            save_moments(save, total, done, count, mark)
-    next(rest, None)  # one block too many is an error as well
+            Path(save).unlink(missing_ok=True)  # it may count blocks twice
+        raise ValueError(f"{error}; mend the store" + (f" ({save} was removed)" if save is not None else "")) from error
     return _checked(total)
+
+
+_ANEW = "remove it to begin anew (other `rows` make other blocks)"
+
+
+class _WrongCount(Exception):
+    """A store yields more blocks, or fewer, than it told of."""
 
 
 def add_classes(*parts: ClassMoments) -> ClassMoments:
@@ -224,20 +244,22 @@ def add_classes(*parts: ClassMoments) -> ClassMoments:
     return {label: total[label] for label in sorted(total)}
 
 
+_FIELDS = ("n", "mean", "scatter")
+
+
 def save_moments(path: FilePath, class_moments: ClassMoments, done: int = 0, count: int = 0, mark: int = 0) -> None:
     """Write moments by class to one .npz file: 8 (d^2 + d + 1) bytes a class.
 
     The old file is replaced in one step, so that an interruption leaves the old one or the new one, never half of each.
     `done` of `count` blocks is the progress that `read_moments` keeps there, and `mark` tells its store from others.
     """
-    parts = class_moments.values()
     labels = np.array([label for label in class_moments if label is not None])
     if labels.dtype == object:
         raise ValueError(f"the labels {list(class_moments)} are of no one plain type; give numbers, or text")
     draft = Path(f"{os.fspath(path)}.part")
+    arrays = {f"{name}_{i}": getattr(m, name) for i, m in enumerate(class_moments.values()) for name in _FIELDS}
     with draft.open("wb") as file:
-        np.savez(file, labels=labels, n=[m.n for m in parts], mean=[m.mean for m in parts],
-                 scatter=[m.scatter for m in parts], done=done, count=count, mark=mark)  # fmt: skip
+        np.savez(file, labels=labels, done=done, count=count, mark=mark, **arrays)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
@@ -251,9 +273,9 @@ def load_moments(path: FilePath) -> ClassMoments:
 def _load(path: FilePath) -> tuple[ClassMoments, int, int, int]:
     try:
         with np.load(path, allow_pickle=False) as file:
-            labels: list[Any] = file["labels"].tolist() or [None]
-            parts = zip(file["n"].tolist(), file["mean"], file["scatter"], strict=True)
-            total = {label: Moments(*part) for label, part in zip(labels, parts, strict=False)}
+            labels: list[Any] = file["labels"].tolist() or [None] * ("n_0" in file)
+            parts = ([file[f"{name}_{i}"] for name in _FIELDS] for i in range(len(labels)))
+            total = {label: Moments(int(n), *rest) for label, (n, *rest) in zip(labels, parts, strict=True)}
             return total, int(file["done"]), int(file["count"]), int(file["mark"])
     except (KeyError, ValueError, EOFError, BadZipFile) as error:
         raise ValueError(f"{path} does not hold moments ({error}); remove it, or name another file") from error
@@ -261,13 +283,20 @@ def _load(path: FilePath) -> tuple[ClassMoments, int, int, int]:
 
 def _mark(blocks: Blocks) -> int:
     """Return a checksum of the first block."""
-    X, y = next(blocks.read(0), ((), None))
+    X, y = next(_pairs(blocks.read(0)), ((), None))
     return zlib.crc32(repr(None if y is None else np.asarray(y).tolist()).encode(), zlib.crc32(np.asarray(X).tobytes()))
+
+
+def _pairs(blocks: Iterable[Any]) -> Iterator[Block]:
+    for block in blocks:
+        if not isinstance(block, tuple) or len(block) != 2:
+            raise ValueError(f"a block is a {type(block).__name__}; give pairs (X, y), or (X, None) without labels")
+        yield block
 
 
 def _summed(blocks: Iterable[Block]) -> ClassMoments:
     """Return the moments by class of all these blocks, read one at a time."""
-    blocks = iter(blocks)
+    blocks = _pairs(blocks)
     first = next(blocks, None)
     if first is None:
         return {}
@@ -292,11 +321,13 @@ def _checked(total: ClassMoments) -> ClassMoments:
 def _as_promised(blocks: Iterable[Block], done: int, count: int) -> Iterator[Block]:
     for i, block in enumerate(blocks, done + 1):
         if i > count:
-            raise ValueError(f"the store holds more than the {count} blocks that it told of; mend its count")
+            raise _WrongCount(
+                f"the store gave a block after the last of its {count}: its count, or its `start`, is wrong"
+            )
         done = i
         yield block
     if done < count:
-        raise ValueError(f"the store gave {done} of the {count} blocks that it told of; mend its count, or the store")
+        raise _WrongCount(f"the store gave {done} of the {count} blocks that it told of")
 
 
 def _with_bar(blocks: Iterable[Block], done: int, count: int | None, progress: bool) -> Iterable[Block]:
@@ -345,7 +376,11 @@ def _pixels(table: Any, names: list[str]) -> Array:
                 f"column {names[0]!r} holds missing values or lists of unequal length; mend or drop those rows"
             )
         return flat.to_numpy(zero_copy_only=False).reshape(n, -1)
-    return np.column_stack([_column(table, name) for name in names])
+    values = [_column(table, name) for name in names]
+    for name, column in zip(names, values, strict=True):
+        if column.dtype.kind not in "buif":
+            raise ValueError(f"column {name!r} holds no numbers; name the labels by label=, or the pixels by columns=")
+    return np.column_stack(values)
 
 
 def _column(table: Any, name: str) -> Array:

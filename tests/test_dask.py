@@ -31,7 +31,7 @@ def digits():
 def client():
     """Two workers in processes of their own, as on two machines."""
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
     ):
         yield client
@@ -153,6 +153,8 @@ def test_what_does_not_fit_is_named(digits):
         class_moments(rows, y, split_every=1)
     with pytest.raises(ValueError, match="NaN or infinity"):
         class_moments(da.from_array(np.full((4, 2), np.nan), chunks=(2, 2)))
+    with pytest.raises(TypeError, match="give a function of rows"):
+        cross_moments(rows, GaussianRandomProjection(2))
     odd = da.from_array(y, chunks=500) % 2 == 1
     with pytest.raises(ValueError, match="y has 5 parts and X has 4"):
         class_moments(rows[odd], da.from_array(y, chunks=400)[da.from_array(y, chunks=400) % 2 == 1])

@@ -63,7 +63,7 @@ def read(start):
 if save == "-":
     read_moments(islice(blocks, int(share * len(blocks))))
 else:
-    read_moments(Blocks(len(blocks), read), save, every=2)
+    read_moments(Blocks(len(blocks), read), save=save, every=2)
 try:
     with open("/proc/self/status") as status:  # ru_maxrss would hold what the parent process had before
         print(next(line.split()[1] for line in status if line.startswith("VmHWM")))
@@ -87,7 +87,7 @@ def test_a_killed_process_is_resumed_without_loss(store, tmp_path):
     with np.load(save) as kept:
         assert 0 < kept["done"] < kept["count"]
     blocks = idx_blocks(store / "images", store / "labels", rows=1000)
-    assert_copies(read_moments(blocks, save))
+    assert_copies(read_moments(blocks, save=save))
     assert_copies(load_moments(save))
 
 
@@ -117,7 +117,7 @@ def test_a_cluster_whose_worker_is_killed_loses_nothing():
     heights = (len(X),) * COPIES
     rows = da.map_blocks(part, 0, chunks=(heights, (X.shape[1],)), dtype=X.dtype, meta=X[:0])
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
     ):
         future = client.compute(class_moments(rows, np.tile(y, COPIES), compute=False))

@@ -80,6 +80,12 @@ def test_zarr_and_parquet_give_the_moments_of_the_whole(tmp_path, digits):
         assert_same(read_moments(blocks), Moments.by_class(X[:, 300:320], y))
     with pytest.raises(ValueError, match="no column 'label'"):
         parquet_blocks(tmp_path / "wide.parquet", "label")
+    wide = wide | {"name": ["digit"] * len(y)}
+    parquet.write_table(pa.table(wide), tmp_path / "named.parquet", row_group_size=300)
+    with pytest.raises(ValueError, match="column 'name' holds no numbers; name the labels by label="):
+        read_moments(parquet_blocks(tmp_path / "named.parquet", "digit"))
+    chosen = parquet_blocks(tmp_path / "named.parquet", "name", [f"pixel {i}" for i in range(300, 310)])
+    assert_same(read_moments(chosen), {"digit": Moments.of(X[:, 300:310])})
     parquet.write_table(pa.table({"a": [1.0, None], "b": [1.0, 2.0]}), tmp_path / "gap.parquet")
     with pytest.raises(ValueError, match="column 'a' has 1 missing values"):
         read_moments(parquet_blocks(tmp_path / "gap.parquet"))
@@ -118,11 +124,13 @@ def test_an_interrupted_run_leaves_no_row_out_and_counts_none_twice(tmp_path_fac
     blocks, save = array_blocks(X, y, 10), tmp_path_factory.mktemp("run") / "moments.npz"
     for at in breaks:
         try:
-            read_moments(breaking(blocks, at), save, every)
+            read_moments(breaking(blocks, at), save=save, every=every)
         except Interrupted:
             continue
-    assert_same(read_moments(blocks, save, every), Moments.by_class(X, y))
-    assert_same(read_moments(blocks, save, every), Moments.by_class(X, y))  # a finished run reads nothing more
+    assert_same(read_moments(blocks, save=save, every=every), Moments.by_class(X, y))
+    assert_same(
+        read_moments(blocks, save=save, every=every), Moments.by_class(X, y)
+    )  # a finished run reads nothing more
 
 
 def test_a_resumed_run_reads_only_what_is_left(tmp_path, digits):
@@ -136,8 +144,8 @@ def test_a_resumed_run_reads_only_what_is_left(tmp_path, digits):
 
         save = tmp_path / f"{name}.npz"
         with pytest.raises(Interrupted):
-            read_moments(breaking(blocks, 7), save, every=3)
-        read_moments(Blocks(len(blocks), read), save, every=3)
+            read_moments(breaking(blocks, 7), save=save, every=3)
+        read_moments(Blocks(len(blocks), read), save=save, every=3)
         # The first block tells whether the store is the same; two saves of three blocks were made before.
         assert seen == [0, 6, 7, 8, 9, 10], name
 
@@ -188,8 +196,8 @@ def test_a_bar_shows_where_a_resumed_run_stands(tmp_path, digits, capsys):
     pytest.importorskip("tqdm")
     blocks = array_blocks(*digits, 100)
     with pytest.raises(Interrupted):
-        read_moments(breaking(blocks, 5), tmp_path / "moments.npz", every=2)
-    read_moments(blocks, tmp_path / "moments.npz", progress=True)
+        read_moments(breaking(blocks, 5), save=tmp_path / "moments.npz", every=2)
+    read_moments(blocks, save=tmp_path / "moments.npz", progress=True)
     out, err = capsys.readouterr()
     assert out == ""
     assert "blocks read" in err
@@ -228,21 +236,45 @@ def test_bad_stores_are_named(tmp_path, digits):
 def test_a_store_that_changed_is_named(tmp_path, digits):
     X, y = digits
     save = tmp_path / "moments.npz"
-    read_moments(array_blocks(X, y, 100), save)
+    read_moments(array_blocks(X, y, 100), save=save)
     with pytest.raises(ValueError, match=r"is of a store of 10 blocks, this one has 5; remove it"):
-        read_moments(array_blocks(X, y, 200), save)
+        read_moments(array_blocks(X, y, 200), save=save)
     for other in (array_blocks(255 - X, y, 100), array_blocks(X, 9 - y, 100), array_blocks(X, None, 100)):
         with pytest.raises(ValueError, match="is of another store, whose first block differs"):
-            read_moments(other, save)
+            read_moments(other, save=save)
     with pytest.raises(ValueError, match="only Blocks can be resumed"):
-        read_moments([(X, y)], tmp_path / "other.npz")
+        read_moments([(X, y)], save=tmp_path / "other.npz")
     save.write_bytes(b"not a zip file")
     with pytest.raises(ValueError, match="does not hold moments"):
-        read_moments(array_blocks(X, y, 100), save)
+        read_moments(array_blocks(X, y, 100), save=save)
     blocks = array_blocks(X, y, 100)
-    for count, words in [(9, "holds more than the 9 blocks"), (11, "gave 10 of the 11 blocks")]:
+    for count, words in [(9, "gave a block after the last of 9"), (11, "gave 10 of the 11 blocks")]:
         with pytest.raises(ValueError, match=words):
             read_moments(Blocks(count, blocks.read))
+
+
+def test_a_store_that_forgets_where_to_start_spoils_no_later_run(tmp_path, digits):
+    X, y = digits
+    blocks, save = array_blocks(X, y, 200), tmp_path / "moments.npz"
+    forgetful = Blocks(len(blocks), lambda start: blocks.read(0))
+    with pytest.raises(Interrupted):
+        read_moments(breaking(blocks, 3), save=save, every=1)
+    with pytest.raises(ValueError, match=r"its `start`, is wrong; mend the store \(.* was removed\)"):
+        read_moments(forgetful, save=save, every=1)
+    assert_same(read_moments(blocks, save=save), Moments.by_class(X, y))
+
+
+def test_what_is_no_block_is_named(digits):
+    X, y = digits
+    for blocks in ([X], iter(X), X):
+        with pytest.raises(ValueError, match=r"a block is a ndarray; give pairs \(X, y\)"):
+            read_moments(blocks)
+    with pytest.raises(TypeError, match="positional"):
+        read_moments(X, y)
+    assert len(array_blocks([[0.0, 1.0], [2.0, 3.0]], rows=1)) == 2
+    da = pytest.importorskip("dask.array")
+    with pytest.raises(ValueError, match=r"use linvae\.dask\.class_moments"):
+        array_blocks(da.from_array(X, chunks=(100, 784)))
 
 
 @pytest.mark.parametrize("end", ["", ".gz"])
