@@ -134,7 +134,9 @@ if way == "streamed":
     read_moments((X, y) for X, y in islice(blocks, count))
 else:
     from sklearn.decomposition import PCA
-    X = np.fromfile(images, np.uint8, n * 784, offset=16).reshape(n, 784).astype(np.float32)
+    X = np.empty((n, 784), np.float32)
+    for i, (block, _) in enumerate(islice(idx_blocks(images, labels), -(-n // 8192))):
+        X[8192 * i : 8192 * (i + 1)] = block[: n - 8192 * i]
     PCA(16, svd_solver="covariance_eigh").fit(X)
 print(json.dumps([n, peak(), time.process_time() - begin, time.perf_counter() - start]))
 """
@@ -164,7 +166,7 @@ def test_memory(book, store):
 
 def test_a_million_rows(book, store):
     """Stream a million rows beside the products X'X of the same blocks, read from the same file."""
-    F = [X.astype(np.float32) for X, _ in idx_blocks(store / "images", store / "labels", 50_000).read(18)]
+    F = [X.astype(np.float32) for X, _ in idx_blocks(store / "images", store / "labels", 50_000).read(18)]  # the end
     start = time.process_time()
     for block in F:
         block.T @ block
@@ -179,7 +181,8 @@ def test_a_million_rows(book, store):
     book.facts["million"] = {"seconds": taken, "wall": wall, "product": product, "worst": float(worst)}
     ratio = taken / product
     book.row("class moments of 1,000,000 × 784 bytes, streamed", "float32 X'X of as many rows in memory", taken,
-             product, ratio, [ratio, ratio], target=1.35, limit=2.0)  # fmt: skip
+             product, ratio, [ratio, ratio], target=1.35, limit=2.0,
+             note="theirs was timed on 100,000 rows, times ten")  # fmt: skip
 
 
 def test_cluster(book):
@@ -193,10 +196,10 @@ def test_cluster(book):
     from linvae.dask import class_moments
 
     X, y = load_mnist(dtype="uint8")
-    expected, parts, copies = Moments.by_class(X, y), 16, 8  # 1,024,000 rows in parts of 64,000
+    expected, parts, copies = Moments.by_class(X, y), 16, 16  # 2,048,000 rows in parts of 128,000
 
     def part(block_info=None):
-        return np.tile(load_mnist(dtype="uint8")[0], (8, 1))
+        return np.tile(load_mnist(dtype="uint8")[0], (16, 1))
 
     rows = da.map_blocks(part, chunks=((8000 * copies,) * parts, (784,)), dtype=np.uint8, meta=X[:0])
     labels = np.tile(y, parts * copies)
@@ -207,7 +210,7 @@ def test_cluster(book):
                 LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0") as cluster,
                 Client(cluster) as client,
             ):
-                class_moments(rows[:16_000], labels[:16_000])  # the workers import what they need
+                client.run(lambda: __import__("linvae.dask").datasets.load_mnist())  # imports are not on the bill
                 client.run(lambda dask_worker: dask_worker.transfer_incoming_log.clear())
                 start, clock = time.time(), time.perf_counter()
                 with get_task_stream(client) as stream:

@@ -12,7 +12,7 @@ from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA as SklearnPCA
 from sklearn.decomposition import IncrementalPCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.linear_model import BayesianRidge, LinearRegression
+from sklearn.linear_model import BayesianRidge, LinearRegression, Ridge
 
 from linvae import LDA, MMLR, PCA, PPCA, ClassMixture, LinearGenerativeModel, VariationalMMLR
 from linvae.datasets import fetch_fashion_mnist, load_fashion_mnist, load_mnist
@@ -42,18 +42,31 @@ def test_class_moments(race, book):
          {"one float32 X'X": (lambda: F.T @ F, {"target": 1.35, "limit": 2.0})})  # fmt: skip
 
 
+def test_class_moments_of_floats(race):
+    _, F, y, _ = clothes()
+    race("class moments of float32 rows", lambda: Moments.by_class(F, y),
+         {"one float32 X'X": (lambda: F.T @ F, {"note": "summed in float64"})}, rounds=5)  # fmt: skip
+
+
 RIVALS = {
-    "scikit-learn PCA(64), covariance": lambda X, y: SklearnPCA(64, svd_solver="covariance_eigh").fit(X),
-    "scikit-learn PCA(64), randomised": lambda X, y: SklearnPCA(64, svd_solver="randomized", random_state=0).fit(X),
-    "scikit-learn IncrementalPCA(64)": lambda X, y: IncrementalPCA(64, batch_size=1024).fit(X),
-    "scikit-learn LDA": lambda X, y: LinearDiscriminantAnalysis().fit(X, y),
+    "scikit-learn PCA(64), covariance": lambda F: SklearnPCA(64, svd_solver="covariance_eigh").fit(F),
+    "scikit-learn PCA(64), randomised": lambda F: SklearnPCA(64, svd_solver="randomized", random_state=0).fit(F),
+    "scikit-learn IncrementalPCA(64)": lambda F: IncrementalPCA(64).fit(F),
 }
 
 
 @pytest.mark.parametrize("rival", RIVALS)
-def test_class_moments_beside_scikit_learn(race, rival):
+def test_pca_beside_scikit_learn(race, rival):
     X, F, y, _ = clothes()
-    race("class moments", lambda: Moments.by_class(X, y), {rival: (lambda: RIVALS[rival](F, y), {})}, rounds=3)
+    race("class moments and PCA(64)", lambda: PCA(64).fit_moments(Moments.by_class(X, y)),
+         {rival: (lambda: RIVALS[rival](F), {"note": "its rows are float32, ours bytes"})}, rounds=3)  # fmt: skip
+
+
+def test_lda_beside_scikit_learn(race):
+    X, F, y, _ = clothes()
+    race("class moments and LDA", lambda: LDA().fit_moments(Moments.by_class(X, y)),
+         {"scikit-learn LDA, eigen": (lambda: LinearDiscriminantAnalysis(solver="eigen").fit(F, y),
+                                      {"note": "its rows are float32, ours bytes"})}, rounds=3)  # fmt: skip
 
 
 def every_model(X, y):
@@ -74,14 +87,16 @@ def every_model(X, y):
 def test_every_model_from_one_pass(race, book):
     X, F, y, _ = clothes()
 
-    def one_of_theirs():
+    def one_of_theirs(regression):
         codes = SklearnPCA(64, svd_solver="covariance_eigh").fit(F)
-        LinearRegression().fit(codes.transform(F), F)
+        regression.fit(codes.transform(F), F)
 
     note = "the class moments are a third of it; the rest is float64 algebra on ten classes, most of it at k = 512"
     race("21 encoders and 180 decoders", lambda: every_model(X, y),
          {"one float32 X'X": (lambda: F.T @ F, {"target": 2.6, "limit": 4.0, "note": note}),
-          "scikit-learn PCA(64) + LinearRegression, no labels": (one_of_theirs, {})}, rounds=5)  # fmt: skip
+          "scikit-learn PCA(64) + LinearRegression, no labels": (lambda: one_of_theirs(LinearRegression()), {}),
+          "scikit-learn PCA(64) + Ridge, no labels": (lambda: one_of_theirs(Ridge(1e-8, solver="cholesky")), {})},
+         rounds=5)  # fmt: skip
     assert len(every_model(X[:8000], y[:8000])) == 21 + 180
 
 
@@ -169,6 +184,19 @@ def test_posterior_beside_bayesian_ridge(race):
 
     rival = {"scikit-learn BayesianRidge, pixel by pixel": (theirs, {"faster": True, "target": 100, "limit": 20})}
     race("q(B) of one class, k = 16", lambda: VariationalMMLR("full", "fixed", 1.0).fit(Z, X), rival)
+
+
+def test_posterior_beside_ridge(race):
+    """The mean alone is a ridge regression, one system for all pixels: the right call, if one knows it."""
+    Z, X = problem().Z, problem().X
+    Phi = np.c_[Z, np.ones(len(Z))]
+    ridge = Ridge(1.0, fit_intercept=False, solver="cholesky")
+    ours = VariationalMMLR("full", "fixed", 1.0)
+    note = "the same means, to rounding; no variances and no evidence"
+    race("q(B) of one class, k = 16", lambda: ours.fit(Z, X),
+         {"scikit-learn Ridge(1.0), all pixels at once": (lambda: ridge.fit(Phi, X), {"note": note})},
+         rounds=15)  # fmt: skip
+    np.testing.assert_allclose(ours.coef_, ridge.coef_[:, :-1], atol=1e-10)
 
 
 def test_sampling(race):

@@ -107,7 +107,7 @@ def _summed(work: Callable[..., Any], X: da.Array, *labels: Any) -> list[Delayed
 def _labels(y: Any, X: da.Array) -> da.Array | ArrayValuesDep:
     """Return labels in the parts of X: values that go along with the tasks, or a Dask array that is read."""
     heights, lazy = X.chunks[0], isinstance(y, da.Array)
-    y = y if lazy else np.asarray(y)
+    y = y if lazy or isinstance(y, np.ndarray) else np.asarray(y, object)  # NumPy would write [1, "a"] as ["1", "a"]
     known = not np.isnan([*y.shape, X.shape[0]]).any()
     if known and y.shape != (X.shape[0],):
         raise ValueError(f"y has shape {y.shape} beside {X.shape[0]} rows; give one label a row")

@@ -144,7 +144,8 @@ class PCA(_PrincipalEncoder):
 
         Give the codes z = Omega' x of a random Omega (d, r), with r some ten more than n_components.  The scatter S is
         replaced by S Omega (Omega' S Omega)^+ Omega' S, which is never above S, so variances come out too small; where
-        the spectrum falls slowly, a second pass with r components of a first one as codes mends most of that.
+        the spectrum falls slowly, a second pass with r components of a first one as codes mends most of that.  Codes
+        should be of one size: what varies by less than 1e-12 of the largest code's variance counts as constant.
         Source: Tropp, Yurtsever, Udell and Cevher 2017.
 
         Parameters

@@ -180,8 +180,8 @@ def read_moments(
         To be resumed it must be `Blocks`.
     save : path of an .npz file, or None
         What was read is kept there.  A later call with the same store and path goes on behind it: no row is left out
-        and none counted twice.  The first block is read again, to see that the store is the same.  Remove the file to
-        begin anew.  A change in later blocks is not noticed.
+        and none counted twice.  The last block read is read again, to see that the store is the same; a change in
+        blocks before it is not noticed.  Remove the file to begin anew.
     every : int
         Blocks between two saves: an interruption costs the time of reading at most so many again.
     progress : bool
@@ -200,14 +200,20 @@ def read_moments(
             )
         return _checked(_summed(_with_bar(blocks, 0, None, progress)))
     total: ClassMoments = {}
-    done, count, mark = 0, len(blocks), 0 if save is None else _mark(blocks)
+    done, count, last = 0, len(blocks), _Last()
     if save is not None and Path(save).exists():
-        total, done, of, kept = _load(save)
+        total, done, of, mark = _load(save)
         if of != count:
             raise ValueError(f"{save} is of a store of {of} blocks, this one has {count}; {_ANEW}")
-        if kept != mark:
-            raise ValueError(f"{save} is of another store, whose first block differs; {_ANEW}")
-    rest = iter(_with_bar(_as_promised(blocks.read(done), done, count), done, count, progress))
+        # One block is read again, so that no other store is taken for this one.
+        again = blocks.read(max(done - 1, 0))
+        if done:
+            last.passed(next(again, ((), None)))
+        if done and last.mark() != mark:
+            raise ValueError(f"{save} is of another store: its last block read, number {done - 1}, differs; {_ANEW}")
+    else:
+        again = blocks.read(0)
+    rest = map(last.passed, _with_bar(_as_promised(again, done, count), done, count, progress))
     step = count if save is None else every
     try:
         while done < count:
@@ -216,7 +222,7 @@ def read_moments(
             if done == count:
                 next(rest, None)  # one block too many is an error as well
             if save is not None:
-                save_moments(save, total, done, count, mark)
+                save_moments(save, total, done, count, last.mark())
     except _WrongCount as error:
         if save is not None:
             Path(save).unlink(missing_ok=True)  # it may count blocks twice
@@ -251,7 +257,7 @@ def save_moments(path: FilePath, class_moments: ClassMoments, done: int = 0, cou
     """Write moments by class to one .npz file: 8 (d^2 + d + 1) bytes a class.
 
     The old file is replaced in one step, so that an interruption leaves the old one or the new one, never half of each.
-    `done` of `count` blocks is the progress that `read_moments` keeps there, and `mark` tells its store from others.
+    `done` of `count` blocks is the progress that `read_moments` keeps there, and `mark` a checksum of the last of them.
     """
     labels = np.array([label for label in class_moments if label is not None])
     if labels.dtype == object:
@@ -281,22 +287,30 @@ def _load(path: FilePath) -> tuple[ClassMoments, int, int, int]:
         raise ValueError(f"{path} does not hold moments ({error}); remove it, or name another file") from error
 
 
-def _mark(blocks: Blocks) -> int:
-    """Return a checksum of the first block."""
-    X, y = next(_pairs(blocks.read(0)), ((), None))
-    return zlib.crc32(repr(None if y is None else np.asarray(y).tolist()).encode(), zlib.crc32(np.asarray(X).tobytes()))
+class _Last:
+    """Keep the last block that passed, for its checksum."""
+
+    block: Block = ((), None)
+
+    def passed(self, block: Any) -> Block:
+        self.block = _pair(block)
+        return self.block
+
+    def mark(self) -> int:
+        X, y = self.block
+        X, labels = np.asarray(X), None if y is None else np.asarray(y).tolist()
+        return zlib.crc32(repr((X.dtype.str, X.shape, labels)).encode(), zlib.crc32(X.tobytes()))
 
 
-def _pairs(blocks: Iterable[Any]) -> Iterator[Block]:
-    for block in blocks:
-        if not isinstance(block, tuple) or len(block) != 2:
-            raise ValueError(f"a block is a {type(block).__name__}; give pairs (X, y), or (X, None) without labels")
-        yield block
+def _pair(block: Any) -> Block:
+    if not isinstance(block, tuple) or len(block) != 2:
+        raise ValueError(f"a block is a {type(block).__name__}; give pairs (X, y), or (X, None) without labels")
+    return block
 
 
 def _summed(blocks: Iterable[Block]) -> ClassMoments:
     """Return the moments by class of all these blocks, read one at a time."""
-    blocks = _pairs(blocks)
+    blocks = (block for block in map(_pair, blocks) if len(block[0]))  # an empty block may well have no labels
     first = next(blocks, None)
     if first is None:
         return {}

@@ -146,8 +146,8 @@ def test_a_resumed_run_reads_only_what_is_left(tmp_path, digits):
         with pytest.raises(Interrupted):
             read_moments(breaking(blocks, 7), save=save, every=3)
         read_moments(Blocks(len(blocks), read), save=save, every=3)
-        # The first block tells whether the store is the same; two saves of three blocks were made before.
-        assert seen == [0, 6, 7, 8, 9, 10], name
+        # Two saves of three blocks were made; the last of them tells whether the store is the same.
+        assert seen == [5, 6, 7, 8, 9, 10], name
 
 
 def test_a_save_is_replaced_in_one_step(tmp_path, digits, monkeypatch):
@@ -240,7 +240,7 @@ def test_a_store_that_changed_is_named(tmp_path, digits):
     with pytest.raises(ValueError, match=r"is of a store of 10 blocks, this one has 5; remove it"):
         read_moments(array_blocks(X, y, 200), save=save)
     for other in (array_blocks(255 - X, y, 100), array_blocks(X, 9 - y, 100), array_blocks(X, None, 100)):
-        with pytest.raises(ValueError, match="is of another store, whose first block differs"):
+        with pytest.raises(ValueError, match="is of another store: its last block read, number 9, differs"):
             read_moments(other, save=save)
     with pytest.raises(ValueError, match="only Blocks can be resumed"):
         read_moments([(X, y)], save=tmp_path / "other.npz")
@@ -248,9 +248,20 @@ def test_a_store_that_changed_is_named(tmp_path, digits):
     with pytest.raises(ValueError, match="does not hold moments"):
         read_moments(array_blocks(X, y, 100), save=save)
     blocks = array_blocks(X, y, 100)
-    for count, words in [(9, "gave a block after the last of 9"), (11, "gave 10 of the 11 blocks")]:
+    for count, words in [(9, "gave a block after the last of its 9"), (11, "gave 10 of the 11 blocks")]:
         with pytest.raises(ValueError, match=words):
             read_moments(Blocks(count, blocks.read))
+
+
+def test_bytes_are_not_taken_for_other_types_nor_empty_blocks_for_unlabelled_ones(tmp_path):
+    save, zeros = tmp_path / "moments.npz", np.zeros((8, 4), np.uint8)
+    read_moments(array_blocks(zeros, rows=8), save=save)
+    with pytest.raises(ValueError, match="is of another store"):
+        read_moments(array_blocks(zeros.reshape(-1, 2).view(np.uint16).reshape(4, 4), rows=4), save=save)
+    X, y = np.arange(12.0).reshape(6, 2), np.array([0, 1, 0, 1, 0, 1])
+    assert_same(read_moments([(X[:0], None), (X, y)]), Moments.by_class(X, y))
+    with pytest.raises(ValueError, match="no block, or no row"):
+        read_moments([(X[:0], None)])
 
 
 def test_a_store_that_forgets_where_to_start_spoils_no_later_run(tmp_path, digits):
@@ -259,8 +270,16 @@ def test_a_store_that_forgets_where_to_start_spoils_no_later_run(tmp_path, digit
     forgetful = Blocks(len(blocks), lambda start: blocks.read(0))
     with pytest.raises(Interrupted):
         read_moments(breaking(blocks, 3), save=save, every=1)
-    with pytest.raises(ValueError, match=r"its `start`, is wrong; mend the store \(.* was removed\)"):
+    with pytest.raises(ValueError, match="its last block read, number 2, differs"):
         read_moments(forgetful, save=save, every=1)
+    same = Blocks(4, lambda start: iter([(X, y)] * 4))  # equal blocks hide it until the end
+    with pytest.raises(Interrupted):
+        read_moments(
+            breaking(Blocks(4, lambda start: iter([(X, y)] * (4 - start))), 3), save=tmp_path / "same.npz", every=1
+        )
+    with pytest.raises(ValueError, match=r"its `start`, is wrong; mend the store \(.* was removed\)"):
+        read_moments(same, save=tmp_path / "same.npz", every=1)
+    assert not (tmp_path / "same.npz").exists()
     assert_same(read_moments(blocks, save=save), Moments.by_class(X, y))
 
 
