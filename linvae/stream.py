@@ -222,8 +222,8 @@ def read_moments(
             if done == count:
                 next(rest, None)  # one block too many is an error as well
             if save is not None:
-                save_moments(save, total, done, count, last.mark())
-    except _WrongCount as error:
+                _save(save, total, done, count, last.mark())
+    except _TooMany as error:
         if save is not None:
             Path(save).unlink(missing_ok=True)  # it may count blocks twice
         raise ValueError(f"{error}; mend the store" + (f" ({save} was removed)" if save is not None else "")) from error
@@ -233,8 +233,8 @@ def read_moments(
 _ANEW = "remove it to begin anew (other `rows` make other blocks)"
 
 
-class _WrongCount(Exception):
-    """A store yields more blocks, or fewer, than it told of."""
+class _TooMany(Exception):
+    """A store yields more blocks than it told of."""
 
 
 def add_classes(*parts: ClassMoments) -> ClassMoments:
@@ -253,12 +253,21 @@ def add_classes(*parts: ClassMoments) -> ClassMoments:
 _FIELDS = ("n", "mean", "scatter")
 
 
-def save_moments(path: FilePath, class_moments: ClassMoments, done: int = 0, count: int = 0, mark: int = 0) -> None:
+def save_moments(path: FilePath, class_moments: ClassMoments) -> None:
     """Write moments by class to one .npz file: 8 (d^2 + d + 1) bytes a class.
 
     The old file is replaced in one step, so that an interruption leaves the old one or the new one, never half of each.
-    `done` of `count` blocks is the progress that `read_moments` keeps there, and `mark` a checksum of the last of them.
     """
+    _save(path, class_moments)
+
+
+def load_moments(path: FilePath) -> ClassMoments:
+    """Read what `save_moments` or `read_moments(save=...)` wrote, to the last digit."""
+    return _load(path)[0]
+
+
+def _save(path: FilePath, class_moments: ClassMoments, done: int = 0, count: int = 0, mark: int = 0) -> None:
+    """Save moments with the progress of `read_moments`: so many blocks of so many, and a checksum of the last one."""
     labels = np.array([label for label in class_moments if label is not None])
     if labels.dtype == object:
         raise ValueError(f"the labels {list(class_moments)} are of no one plain type; give numbers, or text")
@@ -269,11 +278,6 @@ def save_moments(path: FilePath, class_moments: ClassMoments, done: int = 0, cou
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
-
-
-def load_moments(path: FilePath) -> ClassMoments:
-    """Read what `save_moments` or `read_moments(save=...)` wrote, to the last digit."""
-    return _load(path)[0]
 
 
 def _load(path: FilePath) -> tuple[ClassMoments, int, int, int]:
@@ -335,13 +339,11 @@ def _checked(total: ClassMoments) -> ClassMoments:
 def _as_promised(blocks: Iterable[Block], done: int, count: int) -> Iterator[Block]:
     for i, block in enumerate(blocks, done + 1):
         if i > count:
-            raise _WrongCount(
-                f"the store gave a block after the last of its {count}: its count, or its `start`, is wrong"
-            )
+            raise _TooMany(f"the store gave a block after the last of its {count}: its count, or its `start`, is wrong")
         done = i
         yield block
     if done < count:
-        raise _WrongCount(f"the store gave {done} of the {count} blocks that it told of")
+        raise ValueError(f"the store gave {done} of the {count} blocks that it told of; mend the store, or its count")
 
 
 def _with_bar(blocks: Iterable[Block], done: int, count: int | None, progress: bool) -> Iterable[Block]:

@@ -283,6 +283,17 @@ def test_a_store_that_forgets_where_to_start_spoils_no_later_run(tmp_path, digit
     assert_same(read_moments(blocks, save=save), Moments.by_class(X, y))
 
 
+def test_a_store_that_ends_early_loses_nothing_that_was_saved(tmp_path, digits):
+    X, y = digits
+    blocks, save = array_blocks(X, y, 200), tmp_path / "moments.npz"
+    short = Blocks(len(blocks), lambda start: array_blocks(X[:600], y[:600], 200).read(start))
+    with pytest.raises(ValueError, match="the store gave 3 of the 5 blocks"):
+        read_moments(short, save=save, every=1)
+    with np.load(save) as kept:
+        assert kept["done"] == 3
+    assert_same(read_moments(blocks, save=save), Moments.by_class(X, y))
+
+
 def test_what_is_no_block_is_named(digits):
     X, y = digits
     for blocks in ([X], iter(X), X):
