@@ -109,7 +109,8 @@ def _least_squares(S: Array, T: Array) -> Array:
     factor, failed = dpotrf(R, lower=1)
     # The reciprocal condition number; k bounds the 1-norm of R, and errs on the safe side.
     if not failed and dpocon(factor, len(R), uplo="L")[0] > RANK_TOLERANCE:
-        inverse, _ = dtrtri(factor, lower=1, overwrite_c=1)  # twice as quick as two triangular solves
+        inverse, _ = dtrtri(factor, lower=1, overwrite_c=1)  # quicker than triangular solves
+        # The flags: from the right, lower, and for the first product transposed.
         W[varied] = dtrmm(1.0, inverse, dtrmm(1.0, inverse, T.T, 1, 1, 1), 1, 1).T / scale
         return W
     values, Q = eigh(R)

@@ -141,9 +141,9 @@ def exact_posterior(design: Design, noise: Array, precision: Array) -> Coefficie
         P = design.gram * np.outer(root, root / noise[0])  # without the prior's I
         P[np.diag_indices_from(P)] += 1
         factor, failed = dpotrf(P, lower=1)
-        # The reciprocal condition number; c bounds the 1-norm of a correlation, the trace that of P.
+        # The reciprocal condition number, in the 1-norm.
         if not failed and dpocon(factor, np.abs(P).sum(axis=0).max(), uplo="L")[0] > RANK_TOLERANCE:
-            inverse, _ = dtrtri(factor, lower=1)  # of L, P = L L'
+            inverse, _ = dtrtri(factor, lower=1)  # of L, P = L L'; the flags below: from the right, lower, transposed
             scaled = (design.cross * (root / noise[0])[:, None]).T
             mean = dtrmm(1.0, inverse, dtrmm(1.0, inverse, scaled, 1, 1, 1), 1, 1).T  # L^-T L^-1 times the sums
             return CoefficientLaw(root[:, None] * mean, root[:, None] * inverse.T, np.ones((1, len(root))))

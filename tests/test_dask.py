@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from comparing import assert_same_moments
 from sklearn.random_projection import GaussianRandomProjection
 
 from linvae import PCA, Moments
@@ -37,20 +38,11 @@ def client():
         yield client
 
 
-def assert_same(found, expected):
-    """Sums in another order: a handful of roundings of 1e-16, relative to the largest entry."""
-    assert list(found) == list(expected)
-    for label, moments in expected.items():
-        assert found[label].n == moments.n
-        np.testing.assert_allclose(found[label].mean, moments.mean, rtol=1e-13, atol=1e-13)
-        np.testing.assert_allclose(found[label].scatter, moments.scatter, rtol=0, atol=1e-13 * moments.scatter.max())
-
-
 def test_a_cluster_gives_the_moments_of_the_rows_in_memory(client, digits):
     X, y = digits
     found = class_moments(da.from_array(X, chunks=(300, 784)), y)
-    assert_same(found, Moments.by_class(X, y))
-    assert_same(class_moments(da.from_array(X, chunks=(300, 784))), {None: Moments.of(X)})
+    assert_same_moments(found, Moments.by_class(X, y))
+    assert_same_moments(class_moments(da.from_array(X, chunks=(300, 784))), {None: Moments.of(X)})
     again = class_moments(da.from_array(X, chunks=(300, 784)), y, compute=False)
     assert all(np.array_equal(again.compute()[label].scatter, m.scatter) for label, m in found.items())
 
@@ -68,14 +60,14 @@ def test_parts_may_have_any_height(digits, heights, split_every):
     X, y = digits
     rows = da.concatenate([da.from_array(part, chunks=(max(len(part), 1), 400)) for part in
                            np.split(X, np.cumsum(heights)[:-1])], allow_unknown_chunksizes=True)  # fmt: skip
-    assert_same(class_moments(rows, y, split_every=split_every), Moments.by_class(X, y))
+    assert_same_moments(class_moments(rows, y, split_every=split_every), Moments.by_class(X, y))
 
 
 def test_parts_may_hold_one_class_alone(digits):
     X, y = digits
     order = np.argsort(y, kind="stable")
     rows = da.from_array(X[order], chunks=(tuple(np.bincount(y)), 784))
-    assert_same(class_moments(rows, y[order]), Moments.by_class(X, y))
+    assert_same_moments(class_moments(rows, y[order]), Moments.by_class(X, y))
 
 
 def test_rows_of_unknown_number_are_taken_with_their_labels(digits):
@@ -83,7 +75,7 @@ def test_rows_of_unknown_number_are_taken_with_their_labels(digits):
     rows, labels = da.from_array(X, chunks=(400, 784)), da.from_array(y, chunks=400)
     odd = labels % 2 == 1
     assert np.isnan(rows[odd].shape[0])
-    assert_same(class_moments(rows[odd], labels[odd]), Moments.by_class(X[y % 2 == 1], y[y % 2 == 1]))
+    assert_same_moments(class_moments(rows[odd], labels[odd]), Moments.by_class(X[y % 2 == 1], y[y % 2 == 1]))
     with pytest.raises(ValueError, match="number of rows of X is not known yet"):
         class_moments(rows[odd], y)
 
@@ -103,7 +95,7 @@ def test_a_worker_killed_in_mid_run_loses_nothing(client, digits):
     time.sleep(0.5)
     assert not future.done()
     os.kill(next(iter(pids.values())), getattr(signal, "SIGKILL", signal.SIGTERM))  # Windows has no SIGKILL
-    assert_same(future.result(timeout=60), Moments.by_class(X, y))
+    assert_same_moments(future.result(timeout=60), Moments.by_class(X, y))
     client.wait_for_workers(2, timeout=60)
     assert set(client.run(os.getpid).values()) != set(pids.values())  # one of them is new
 

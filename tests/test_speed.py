@@ -59,8 +59,10 @@ def test_fast_at_equal_quality_carries_its_figures(found):
         points = found[f"frontier_{data}"]
         plain = min((p for p in points if p["model"] == "PCA + class Gaussian"), key=lambda p: p["w1"])
         spread = 2 * max(p["sd"] for p in points)
-        vae = [p for p in points if p["model"] == "VAE" and p["w1"] <= plain["w1"] + spread]
-        assert all(p["seconds"] >= 10 * plain["seconds"] for p in vae)
+        vae = [p for p in points if p["model"] == "VAE"]
+        level = [p for p in vae if p["w1"] <= plain["w1"] + spread]
+        assert bool(level) == (data == "digits")  # on clothes it is not level when we stop, and has taken as long
+        assert (level or vae[-1:])[0]["seconds"] >= 10 * plain["seconds"]
         auto = [p for p in points if p["model"] == "autoencoder + class Gaussian"]
         assert auto[0]["w1"] <= plain["w1"] + spread  # after one pass
         assert auto[0]["seconds"] < 10 * plain["seconds"]

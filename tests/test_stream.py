@@ -5,6 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from comparing import assert_same_moments
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,15 +29,6 @@ def digits():
     return X[:1000], y[:1000]
 
 
-def assert_same(found, expected):
-    """Sums in another order: a handful of roundings of 1e-16, relative to the largest entry."""
-    assert list(found) == list(expected)
-    for label, moments in expected.items():
-        assert found[label].n == moments.n
-        np.testing.assert_allclose(found[label].mean, moments.mean, rtol=1e-13, atol=1e-13)
-        np.testing.assert_allclose(found[label].scatter, moments.scatter, rtol=0, atol=1e-13 * moments.scatter.max())
-
-
 def write_idx(path, values):
     """Write bytes as an idx file."""
     head = b"\0\0\x08" + bytes([values.ndim]) + b"".join(size.to_bytes(4, "big") for size in values.shape)
@@ -58,7 +50,7 @@ def test_every_store_gives_the_moments_of_the_whole(tmp_path, digits):
     expected = Moments.by_class(*digits)
     for name, blocks in stores(tmp_path, *digits):
         assert len(blocks) == 11, name
-        assert_same(read_moments(blocks), expected)
+        assert_same_moments(read_moments(blocks), expected)
 
 
 def test_zarr_and_parquet_give_the_moments_of_the_whole(tmp_path, digits):
@@ -67,7 +59,7 @@ def test_zarr_and_parquet_give_the_moments_of_the_whole(tmp_path, digits):
     stored = zarr.create_array(tmp_path / "X.zarr", shape=X.shape, chunks=(150, 784), dtype="uint8")
     stored[:] = X
     assert len(array_blocks(stored)) == 7  # the store's own chunks
-    assert_same(read_moments(array_blocks(stored, y)), Moments.by_class(X, y))
+    assert_same_moments(read_moments(array_blocks(stored, y)), Moments.by_class(X, y))
 
     pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     wide = {f"pixel {i}": X[:, i] for i in range(300, 320)} | {"digit": y}
@@ -77,7 +69,7 @@ def test_zarr_and_parquet_give_the_moments_of_the_whole(tmp_path, digits):
     for name in ("wide", "lists"):
         blocks = parquet_blocks(tmp_path / f"{name}.parquet", "digit")
         assert len(blocks) == 4
-        assert_same(read_moments(blocks), Moments.by_class(X[:, 300:320], y))
+        assert_same_moments(read_moments(blocks), Moments.by_class(X[:, 300:320], y))
     with pytest.raises(ValueError, match="no column 'label'"):
         parquet_blocks(tmp_path / "wide.parquet", "label")
     wide = wide | {"name": ["digit"] * len(y)}
@@ -85,7 +77,7 @@ def test_zarr_and_parquet_give_the_moments_of_the_whole(tmp_path, digits):
     with pytest.raises(ValueError, match="column 'name' holds no numbers; name the labels by label="):
         read_moments(parquet_blocks(tmp_path / "named.parquet", "digit"))
     chosen = parquet_blocks(tmp_path / "named.parquet", "name", [f"pixel {i}" for i in range(300, 310)])
-    assert_same(read_moments(chosen), {"digit": Moments.of(X[:, 300:310])})
+    assert_same_moments(read_moments(chosen), {"digit": Moments.of(X[:, 300:310])})
     parquet.write_table(pa.table({"a": [1.0, None], "b": [1.0, 2.0]}), tmp_path / "gap.parquet")
     with pytest.raises(ValueError, match="column 'a' has 1 missing values"):
         read_moments(parquet_blocks(tmp_path / "gap.parquet"))
@@ -96,8 +88,8 @@ def test_zarr_and_parquet_give_the_moments_of_the_whole(tmp_path, digits):
 
 def test_rows_without_labels_have_the_label_none(digits):
     X, _ = digits
-    assert_same(read_moments(array_blocks(X, rows=300)), {None: Moments.of(X)})
-    assert_same(read_moments([(X[:10], None), (X[10:], None)]), {None: Moments.of(X)})
+    assert_same_moments(read_moments(array_blocks(X, rows=300)), {None: Moments.of(X)})
+    assert_same_moments(read_moments([(X[:10], None), (X[10:], None)]), {None: Moments.of(X)})
 
 
 class Interrupted(Exception):
@@ -127,8 +119,8 @@ def test_an_interrupted_run_leaves_no_row_out_and_counts_none_twice(tmp_path_fac
             read_moments(breaking(blocks, at), save=save, every=every)
         except Interrupted:
             continue
-    assert_same(read_moments(blocks, save=save, every=every), Moments.by_class(X, y))
-    assert_same(
+    assert_same_moments(read_moments(blocks, save=save, every=every), Moments.by_class(X, y))
+    assert_same_moments(
         read_moments(blocks, save=save, every=every), Moments.by_class(X, y)
     )  # a finished run reads nothing more
 
@@ -259,7 +251,7 @@ def test_bytes_are_not_taken_for_other_types_nor_empty_blocks_for_unlabelled_one
     with pytest.raises(ValueError, match="is of another store"):
         read_moments(array_blocks(zeros.reshape(-1, 2).view(np.uint16).reshape(4, 4), rows=4), save=save)
     X, y = np.arange(12.0).reshape(6, 2), np.array([0, 1, 0, 1, 0, 1])
-    assert_same(read_moments([(X[:0], None), (X, y)]), Moments.by_class(X, y))
+    assert_same_moments(read_moments([(X[:0], None), (X, y)]), Moments.by_class(X, y))
     with pytest.raises(ValueError, match="no block, or no row"):
         read_moments([(X[:0], None)])
 
@@ -280,7 +272,7 @@ def test_a_store_that_forgets_where_to_start_spoils_no_later_run(tmp_path, digit
     with pytest.raises(ValueError, match=r"its `start`, is wrong; mend the store \(.* was removed\)"):
         read_moments(same, save=tmp_path / "same.npz", every=1)
     assert not (tmp_path / "same.npz").exists()
-    assert_same(read_moments(blocks, save=save), Moments.by_class(X, y))
+    assert_same_moments(read_moments(blocks, save=save), Moments.by_class(X, y))
 
 
 def test_a_store_that_ends_early_loses_nothing_that_was_saved(tmp_path, digits):
@@ -291,7 +283,7 @@ def test_a_store_that_ends_early_loses_nothing_that_was_saved(tmp_path, digits):
         read_moments(short, save=save, every=1)
     with np.load(save) as kept:
         assert kept["done"] == 3
-    assert_same(read_moments(blocks, save=save), Moments.by_class(X, y))
+    assert_same_moments(read_moments(blocks, save=save), Moments.by_class(X, y))
 
 
 def test_what_is_no_block_is_named(digits):
