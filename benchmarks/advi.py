@@ -27,7 +27,7 @@ from threadpoolctl import threadpool_info  # noqa: E402
 
 from linvae import LinearGenerativeModel, VariationalMMLR  # noqa: E402
 from linvae.datasets import load_mnist  # noqa: E402
-from linvae.variational import CoefficientLaw, Design, elbo  # noqa: E402
+from linvae.variational import CoefficientPosterior, Design, elbo  # noqa: E402
 
 DIGIT, K, SEED, CHUNK = 6, 16, 0, 1000
 BACKEND = "NUMBA"  # the quicker of PyTensor's two here; the default is timed too
@@ -52,7 +52,7 @@ class Problem:
         self.design, self.ones = Design.of(model.cross_moments_[DIGIT]), np.ones(self.X.shape[1])
         self.seconds = {"full": [], "mean-field": []}
         self.exact, self.mean_field = (self.fit(family) for family in self.seconds)
-        self.sds = {name: np.sqrt(fit.law_.marginal_variances()).T  # (c, 1): all pixels share them
+        self.sds = {name: np.sqrt(fit.posterior_.marginal_variances()).T  # (c, 1): all pixels share them
                     for name, fit in (("full", self.exact), ("mean-field", self.mean_field))}  # fmt: skip
 
     def fit(self, family):
@@ -64,8 +64,8 @@ class Problem:
 
     def compare(self, mean, sd):
         """Compare coefficients (c, d) that have these means and sds, independent, with the closed forms."""
-        best = self.mean_field.law_.mean
-        bound = elbo(CoefficientLaw(mean, np.eye(len(mean)), sd.T**2), self.design, self.ones, np.ones(len(mean)))
+        best = self.mean_field.posterior_.mean
+        bound = elbo(CoefficientPosterior(mean, np.eye(len(mean)), sd.T**2), self.design, self.ones, np.ones(len(mean)))
         gap = self.mean_field.elbo_ - bound
         return {
             "means_relative_difference": np.linalg.norm(mean - best) / np.linalg.norm(best),
@@ -139,7 +139,7 @@ def nuts(problem):
         return np.vstack([found["B"], found["b"]])
 
     mean, sd = table(lambda p: p.mean(("chain", "draw"))), table(lambda p: p.std(("chain", "draw"), ddof=1))
-    z_mean = abs(mean - problem.exact.law_.mean[:, chosen]) / table(partial(az.mcse, method="mean"))
+    z_mean = abs(mean - problem.exact.posterior_.mean[:, chosen]) / table(partial(az.mcse, method="mean"))
     spread = table(lambda p: az.mcse((p - p.mean(("chain", "draw"))) ** 2, method="mean"))  # of the variance
     z_sd = abs(sd - problem.sds["full"]) / (spread / (2 * sd))
     size, ratio = table(partial(az.ess, method="bulk")), sd / problem.sds["full"]
@@ -187,7 +187,7 @@ def measure():
             "blas_threads": max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"),
         },
         "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
-        "coefficients": problem.mean_field.law_.mean.size,
+        "coefficients": problem.mean_field.posterior_.mean.size,
         "log_evidence": problem.exact.log_evidence_,
         "closed_form": {
             name: {

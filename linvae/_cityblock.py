@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .moments import Array
+from ._checks import Array
 
 ROWS, COLUMNS = 64, 16
 """Images of X and Y held in the processor's cache at one time."""

@@ -18,7 +18,8 @@ from dask.delayed import Delayed, delayed
 from dask.layers import ArrayValuesDep
 from dask.sizeof import sizeof
 
-from .moments import Array, CrossMoments, Moments, check_count
+from ._checks import Array, check_count
+from .moments import CrossMoments, Moments
 from .stream import ClassMoments, add_classes
 
 

@@ -14,9 +14,10 @@ from scipy.linalg import eigh, qr, solve_triangular
 from scipy.linalg.blas import dtrmm
 from scipy.linalg.lapack import dpocon, dpotrf, dtrtri
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from .moments import RANK_TOLERANCE, Array, CrossMoments
+from ._checks import CODE_TYPES, Array, check_images
+from .moments import RANK_TOLERANCE, CrossMoments
 
 
 class MMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -63,7 +64,7 @@ class MMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> MMLR:
         """Fit on codes X (n, k) and images y (n, d), or one pixel y (n,)."""
-        codes, images = validate_data(self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True)
+        codes, images = check_images(self, X, y, dtype=CODE_TYPES, multi_output=True, y_numeric=True)
         self.fit_moments(CrossMoments.of(codes, images.reshape(len(images), -1)))
         self._one_dimensional = images.ndim == 1
         return self
@@ -90,7 +91,7 @@ class MMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def predict(self, X: ArrayLike) -> Array:
         """Return the images B z + b of codes X (n, k), shape (n, d); (n,) if fitted on one-dimensional y."""
         check_is_fitted(self)
-        codes: Array = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        codes: Array = check_images(self, X, reset=False, dtype=CODE_TYPES)
         images: Array = codes @ self.coef_.T.astype(codes.dtype) + self.intercept_.astype(codes.dtype)
         return images[:, 0] if self._one_dimensional else images
 

@@ -13,13 +13,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
-from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from .encoders import PIXEL_TYPES, check_codes
-from .latent import ClassGaussian, StandardNormal, as_labels, drawn_labels, label_rows, path_between
-from .moments import Array, Moments, _group, check_count
+from ._checks import (
+    Array,
+    check_codes,
+    check_count,
+    check_images,
+    check_random_state,
+    group_rows,
+    known_rows,
+    repeat_label,
+)
+from .latent import ClassGaussian, StandardNormal, drawn_labels, path_between
+from .moments import Moments
 
 try:
     import torch
@@ -122,13 +130,13 @@ class _DeepGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
                 "row: give labels, or take what asks for none, VAE() or Autoencoder(latent=ClassMixture())"
             )
         if y is None or not self._takes_labels():
-            images = _intensities(validate_data(self, X, dtype=PIXEL_TYPES))
+            images = _intensities(check_images(self, X))
             self.classes_, self.class_counts_ = [None], [len(images)]
             return images, None
-        images, y = validate_data(self, X, y, dtype=PIXEL_TYPES)
+        images, y = check_images(self, X, y)
         check_classification_targets(y)
         images = _intensities(images)
-        self.classes_, rows = _group(y, len(images))
+        self.classes_, rows = group_rows(y, len(images))
         self.class_counts_ = [len(part) for part in rows]
         return images, y
 
@@ -144,7 +152,7 @@ class _DeepGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         if not self._conditional:
             return torch.zeros(n, 0)
         hot = np.zeros((n, len(self.classes_)), np.float32)
-        for label, rows in label_rows(as_labels(y, n), self.classes_).items():
+        for label, rows in known_rows(repeat_label(y, n), self.classes_).items():
             hot[rows, self.classes_.index(label)] = 1
         return torch.from_numpy(hot)
 
@@ -159,7 +167,7 @@ class _DeepGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     def transform(self, X: ArrayLike, y: Any = None) -> Array:
         """Return the codes (n, k) of images X (n, d), float32; for a VAE the mean m(x), with no noise."""
         check_is_fitted(self)
-        images = _intensities(validate_data(self, X, dtype=PIXEL_TYPES, reset=False))
+        images = _intensities(check_images(self, X, reset=False))
         return self._encode(images, self._one_hot(y, len(images)))
 
     def inverse_transform(self, Z: ArrayLike, y: Any = None) -> Array:

@@ -17,19 +17,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import eigh, pinv, svd
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from .moments import RANK_TOLERANCE, Array, CrossMoments, Moments, check_count
+from ._checks import Array, check_codes, check_count, check_images, check_random_state
+from .moments import RANK_TOLERANCE, CrossMoments, Moments
 
 _TOLERANCE = f"(with more than {RANK_TOLERANCE:.0e} of the largest variance)"
 
 SOME = 1 / 10
 """Up to this share of all eigenvectors it is quicker to find some of them than all."""
-
-PIXEL_TYPES = [np.float64, np.float32, np.uint8]
-"""What estimators take as it is; any other real type is cast to float64."""
 
 
 class _AffineEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -45,13 +42,13 @@ class _AffineEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def fit(self, X: ArrayLike, y: Any = None) -> Any:
         """Fit on rows X (n, d); y is ignored."""
-        X = validate_data(self, X, dtype=PIXEL_TYPES)
+        X = check_images(self, X)
         return self.fit_moments({None: Moments.of(X)})
 
     def transform(self, X: ArrayLike) -> Array:
         """Return the codes Z (n, k) = (X - mu) A'; float32 rows give float32 codes."""
         check_is_fitted(self)
-        images: Array = validate_data(self, X, dtype=PIXEL_TYPES, reset=False)
+        images: Array = check_images(self, X, reset=False)
         dtype = np.float32 if images.dtype == np.float32 else np.float64
         return (images - self.mean_.astype(dtype)) @ self.components_.T.astype(dtype)
 
@@ -267,7 +264,7 @@ class PPCA(_PrincipalEncoder):
     def score_samples(self, X: ArrayLike) -> Array:
         """Return ln p(x) of each row of X (n, d), in nats, shape (n,)."""
         check_is_fitted(self)
-        images: Array = validate_data(self, X, dtype=PIXEL_TYPES, reset=False)
+        images: Array = check_images(self, X, reset=False)
         centred = images.astype(np.float64) - self.mean_
         d, k, sigma2, variances = (
             self.n_features_in_,
@@ -341,7 +338,7 @@ class LDA(_AffineEncoder):
 
     def fit(self, X: ArrayLike, y: Any = None) -> LDA:
         """Fit on rows X (n, d) and their labels y (n,)."""
-        X, y = validate_data(self, X, y, dtype=PIXEL_TYPES)
+        X, y = check_images(self, X, y)
         check_classification_targets(y)
         return self.fit_moments(Moments.by_class(X, y))
 
@@ -422,11 +419,3 @@ def _checked_leading(k: Any, limit: int) -> int:
     if not isinstance(k, Integral) or isinstance(k, bool) or not 1 <= int(k) <= limit:
         raise ValueError(f"k={k!r} but the encoder was fitted with {limit}; give a whole number from 1 to {limit}")
     return int(k)
-
-
-def check_codes(Z: ArrayLike, k: int) -> Array:
-    """Return Z (n, k) as float32 or float64, or say what is wrong with its width."""
-    codes: Array = check_array(Z, dtype=[np.float64, np.float32])
-    if codes.shape[1] != k:
-        raise ValueError(f"Z has {codes.shape[1]} codes a row but the model was fitted with {k}; give shape (n, {k})")
-    return codes

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
-from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from ._checks import Array, check_codes, check_count, check_images, check_random_state, known_rows, repeat_label
 from .decoders import MMLR
-from .encoders import PCA, PIXEL_TYPES, check_codes
-from .latent import ClassGaussian, StandardNormal, as_labels, drawn_labels, label_rows, path_between
-from .moments import Array, CrossMoments, Moments, check_count
+from .encoders import PCA
+from .latent import ClassGaussian, StandardNormal, drawn_labels, path_between
+from .moments import CrossMoments, Moments
 from .variational import VariationalMMLR
 
 
@@ -114,10 +114,10 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
                 'for each class: give labels, or conditional="none"'
             )
         if y is None:
-            images: Array = validate_data(self, X, dtype=PIXEL_TYPES)
+            images: Array = check_images(self, X)
             class_moments: dict[Hashable, Moments] = {None: Moments.of(images)}
         else:
-            images, y = validate_data(self, X, y, dtype=PIXEL_TYPES)
+            images, y = check_images(self, X, y)
             check_classification_targets(y)
             class_moments = Moments.by_class(images, y)
         if hasattr(self._encoder(images.shape[1]), "fit_moments"):
@@ -156,7 +156,7 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         _, groups = self._begin(class_moments)
         scaled = self._scaled(images)
         labels = self._pooled_labels(y, len(images))
-        rows = label_rows(labels, self.classes_)
+        rows = known_rows(labels, self.classes_)
         if self.conditional == "both":
             self.encoders_ = {label: clone(self.encoder).fit(scaled[part]) for label, part in rows.items()}
         else:
@@ -255,7 +255,7 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         """Yield every label with its row numbers."""
         if y is None and self.conditional != "none":
             raise ValueError(f"{what} depends on the class here; give y, one of {self.classes_} or one for each row")
-        yield from label_rows(as_labels(y, n), self.classes_).items()
+        yield from known_rows(repeat_label(y, n), self.classes_).items()
 
     def _encode(self, images: Array, y: Any = None) -> Array:
         scaled = self._scaled(images)
@@ -274,7 +274,7 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     def transform(self, X: ArrayLike, y: Any = None) -> Array:
         """Return the codes Z (n, k) of images X (n, d); for conditional="both" y says the class of each."""
         check_is_fitted(self)
-        return self._encode(validate_data(self, X, dtype=PIXEL_TYPES, reset=False), y)
+        return self._encode(check_images(self, X, reset=False), y)
 
     def inverse_transform(self, Z: ArrayLike, y: Any = None) -> Array:
         """Return the images B z + b (n, d) of codes Z (n, k), B at its mean, by the decoder of each row's class."""
@@ -317,7 +317,7 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         errors : array (len(n_components),), or (k + 1,) for None, so that errors[j] keeps j codes
         """
         check_is_fitted(self)
-        images: Array = validate_data(self, X, dtype=np.float64, reset=False)
+        images: Array = check_images(self, X, reset=False, dtype=np.float64)
         counts = range(self._n_features_out + 1) if n_components is None else np.atleast_1d(n_components)
         codes, scaled = self._encode(images, y), self._scaled(images)
         errors = np.zeros(len(counts))

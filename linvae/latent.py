@@ -14,10 +14,10 @@ from numpy.typing import ArrayLike
 from scipy.linalg import eigh
 from sklearn.base import BaseEstimator
 from sklearn.mixture import GaussianMixture
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from .moments import RANK_TOLERANCE, Array, Moments, _group, check_count
+from ._checks import Array, check_count, check_random_state, group_rows, known_rows, repeat_label
+from .moments import RANK_TOLERANCE, Moments
 
 
 class _LatentLaw(BaseEstimator):
@@ -36,9 +36,9 @@ class _LatentLaw(BaseEstimator):
         """Draw codes (n_samples, k) for one label y, or for an array of n_samples labels, in its order."""
         check_is_fitted(self)
         check_count("n_samples", n_samples)
-        rng, labels = check_random_state(random_state), as_labels(y, n_samples)
+        rng, labels = check_random_state(random_state), repeat_label(y, n_samples)
         Z = np.empty((n_samples, self.n_features_in_))
-        for label, rows in label_rows(labels, self.classes_).items():
+        for label, rows in known_rows(labels, self.classes_).items():
             Z[rows] = self._draw(label, len(rows), rng)
         return Z
 
@@ -49,7 +49,7 @@ class _LatentLaw(BaseEstimator):
         if codes.shape[1] != self.n_features_in_:
             raise ValueError(f"Z has {codes.shape[1]} codes a row, the law was fitted with {self.n_features_in_}")
         result = np.empty(len(codes))
-        for label, rows in label_rows(as_labels(y, len(codes)), self.classes_).items():
+        for label, rows in known_rows(repeat_label(y, len(codes)), self.classes_).items():
             result[rows] = self._log_density(label, codes[rows])
         return result
 
@@ -133,12 +133,12 @@ class ClassMixture(_LatentLaw):
     def fit(self, Z: ArrayLike, y: ArrayLike) -> ClassMixture:
         """Fit on codes Z (n, k) and labels y (n,)."""
         codes: Array = check_array(Z, dtype=np.float64)
-        labels = as_labels(y, len(codes))
-        self.classes_ = [None] if y is None or labels[0] is None else _group(y, len(codes))[0]
+        labels = repeat_label(y, len(codes))
+        self.classes_ = [None] if y is None or labels[0] is None else group_rows(y, len(codes))[0]
         self.n_features_in_ = codes.shape[1]
         rng = check_random_state(self.random_state)
         self.mixtures_ = {}
-        for label, rows in label_rows(labels, self.classes_).items():
+        for label, rows in known_rows(labels, self.classes_).items():
             if len(rows) < self.n_components:
                 raise ValueError(
                     f"class {label!r} has {len(rows)} rows but n_components={self.n_components}; lower n_components"
@@ -216,31 +216,5 @@ def drawn_labels(y: Any, n: int, known: list[Hashable], counts: list[int], rng: 
     if known == [None]:
         return np.full(n, None)
     if y is not None:
-        return as_labels(y, n)
+        return repeat_label(y, n)
     return np.array(known)[rng.choice(len(known), size=n, p=np.array(counts) / sum(counts))]
-
-
-def as_labels(y: Any, n: int) -> Array:
-    """Return n labels: y itself if it is an array of n, or one label repeated."""
-    labels = np.asarray(y)
-    if labels.ndim == 0:
-        labels = np.full(n, y)
-    if labels.shape != (n,):
-        raise ValueError(f"y has shape {labels.shape}; give one label, or {n} of them")
-    return labels
-
-
-def label_rows(labels: Array, known: list[Hashable]) -> dict[Hashable, Array]:
-    """Return the row numbers of each label, or name the labels that the model has not seen.
-
-    A model without classes knows the one label None, and every row has it.
-    """
-    if known == [None]:
-        return {None: np.arange(len(labels))}
-    if labels.dtype == object and any(label is None for label in labels):
-        raise ValueError(f"y is None, or holds None; give one of the classes {known}, or one for each row")
-    found, inverse = np.unique(labels, return_inverse=True)
-    unseen = [label for label in found.tolist() if label not in known]
-    if unseen:
-        raise ValueError(f"label {unseen[0]!r} was not seen in fit; the classes are {known}")
-    return {label: np.flatnonzero(inverse == i) for i, label in enumerate(found.tolist())}

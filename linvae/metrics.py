@@ -22,10 +22,10 @@ from sklearn.cluster import MiniBatchKMeans
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array
 
-from .moments import Array, Moments, _as_rows, _group, check_count
+from ._checks import Array, check_count, check_random_state, check_rows, group_rows
+from .moments import Moments
 from .transport import (
     GROUNDS,
     _pair,
@@ -72,7 +72,7 @@ def outside_span(X: ArrayLike, components: ArrayLike, mean: ArrayLike) -> float:
     ValueError
         If the widths differ, an entry is not finite, or every row equals the mean (there is no energy to share).
     """
-    X, V = np.asarray(_as_rows(X, "X"), np.float64), _as_rows(components, "components")
+    X, V = np.asarray(check_rows(X, "X"), np.float64), check_rows(components, "components")
     precision = np.finfo(V.dtype if V.dtype.kind == "f" else np.float64).eps
     V, mean = np.asarray(V, np.float64), np.asarray(mean, np.float64)
     if V.shape[1] != X.shape[1] or mean.shape != X.shape[1:]:
@@ -220,7 +220,7 @@ def controls(train: ArrayLike, y: ArrayLike, n_samples: int, random_state: Any =
     if train.min() < 0 or train.max() > 1:
         raise ValueError(f"train runs from {train.min():.4g} to {train.max():.4g}; give gray levels from 0 to 1")
     label = np.empty(len(train), int)
-    for i, rows in enumerate(_group(y, len(train))[1]):
+    for i, rows in enumerate(group_rows(y, len(train))[1]):
         label[rows] = i
     kmeans = MiniBatchKMeans(n_samples // 4, n_init=1, batch_size=1024, random_state=rng.randint(2**31 - 1))
     cluster = kmeans.fit_predict(train)

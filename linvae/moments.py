@@ -19,9 +19,9 @@ from operator import add
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Array = NDArray[Any]
+from ._checks import Array, check_rows, check_same_width, check_whole, group_rows
 
 CHUNK = 1024
 """Rows held as floats at one time.  At most 1,024: see `_Sums`."""
@@ -87,7 +87,7 @@ class Moments:
         ValueError
             If X is not two-dimensional, not real numbers, or holds NaN or infinity.
         """
-        X = _as_rows(X, "X")
+        X = check_rows(X, "X")
         return _Sums(X.shape[1]).add(X, np.arange(len(X))).moments()
 
     @classmethod
@@ -106,7 +106,7 @@ class Moments:
         """Add up the moments of an iterable of row blocks, each (n_i, d); memory does not grow with their number."""
         sums: _Sums | None = None
         for chunk in chunks:
-            X = _as_rows(chunk, "X")
+            X = check_rows(chunk, "X")
             sums = (sums or _Sums(X.shape[1])).add(X, np.arange(len(X)))
         if sums is None:
             raise ValueError("from_chunks got no chunk; there is nothing to add up")
@@ -120,8 +120,8 @@ class Moments:
         """
         sums: dict[Any, _Sums] = {}
         for chunk, y in chunks:
-            X = _as_rows(chunk, "X")
-            for label, rows in zip(*_group(y, len(X)), strict=True):
+            X = check_rows(chunk, "X")
+            for label, rows in zip(*group_rows(y, len(X)), strict=True):
                 sums.setdefault(label, _Sums(X.shape[1])).add(X, rows)
         if len({isinstance(label, str) for label in sums}) > 1:
             raise ValueError("y mixes text with other labels; give labels of one type")
@@ -138,7 +138,7 @@ class Moments:
         """Merge two disjoint sets of rows."""
         if not isinstance(other, Moments):
             return NotImplemented
-        _check_widths(self.mean.size, other.mean.size, "pixels")
+        check_same_width(self.mean.size, other.mean.size, "pixels")
         n = self.n + other.n
         step, weight = _merge_weights(self.n, other.n)
         delta = other.mean - self.mean
@@ -206,7 +206,7 @@ class CrossMoments:
         ValueError
             If either is not two-dimensional, not finite, or their numbers of rows differ.
         """
-        Z, X = _as_rows(Z, "Z"), _as_rows(X, "X")
+        Z, X = check_rows(Z, "Z"), check_rows(X, "X")
         if len(Z) != len(X):
             raise ValueError(f"Z has {len(Z)} rows and X has {len(X)}; give one code for each image")
         k, d = Z.shape[1], X.shape[1]
@@ -248,8 +248,8 @@ class CrossMoments:
         """Merge two disjoint sets of rows."""
         if not isinstance(other, CrossMoments):
             return NotImplemented
-        _check_widths(self.mean_z.size, other.mean_z.size, "latent dimensions")
-        _check_widths(self.mean_x.size, other.mean_x.size, "pixels")
+        check_same_width(self.mean_z.size, other.mean_z.size, "latent dimensions")
+        check_same_width(self.mean_x.size, other.mean_x.size, "pixels")
         step, weight = _merge_weights(self.n, other.n)
         dz, dx = other.mean_z - self.mean_z, other.mean_x - self.mean_x
         return CrossMoments(
@@ -278,13 +278,6 @@ class CrossMoments:
         return float(np.sum(np.square(scale) * (squares / self.n + bias**2)))
 
 
-def check_count(name: str, value: Any) -> int:
-    """Return a count, or say that it is not one."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name}={value!r}; give a whole number of 1 or more")
-    return int(value)
-
-
 def _check_count(n: Any) -> None:
     if not isinstance(n, Integral) or n < 0:
         raise ValueError(f"n={n!r} rows; a count is a whole number, 0 or more")
@@ -302,33 +295,6 @@ def _freeze(record: object, **shapes: tuple[int, ...]) -> None:
         object.__setattr__(record, name, value)
 
 
-def _as_rows(X: ArrayLike, name: str) -> Array:
-    if np.ma.isMaskedArray(X) or hasattr(X, "toarray"):
-        raise ValueError(f"{name} is a {type(X).__name__}; give a plain array, masks filled and zeros written out")
-    X = np.asarray(X)
-    if X.ndim != 2:
-        raise ValueError(f"{name} has shape {X.shape}; give one flat image a row, shape (n, d)")
-    if X.dtype.kind not in "buif":
-        raise ValueError(f"{name} has dtype {X.dtype}; give real numbers")
-    return X
-
-
-def _group(y: ArrayLike, n: int) -> tuple[list[Hashable], list[Array]]:
-    """Return the sorted labels and, for each, the row numbers that carry it."""
-    y = y if isinstance(y, np.ndarray) else np.asarray(y, object)  # NumPy would write [1, "a"] as ["1", "a"]
-    if y.shape != (n,):
-        raise ValueError(f"y has shape {y.shape} beside {n} rows; give one label a row, shape ({n},)")
-    if (y.dtype == object and any(label is None for label in y)) or (y != y).any():
-        raise ValueError("y holds None or NaN; give every row a label or drop it")
-    if y.dtype == object:
-        if len({isinstance(label, str) for label in y}) > 1:
-            raise ValueError("y mixes text with other labels; give labels of one type")
-        y = np.asarray(y.tolist())
-    labels, inverse = np.unique(y, return_inverse=True)
-    ends = np.cumsum(np.bincount(inverse, minlength=len(labels)))[:-1]
-    return labels.tolist(), np.split(np.argsort(inverse, kind="stable"), ends) if len(labels) else []
-
-
 class _Sums:
     """Add up rows in place: what `Moments` is made of, kept apart from it so that a long run allocates nothing."""
 
@@ -340,7 +306,7 @@ class _Sums:
 
     def add(self, X: Array, rows: Array) -> _Sums:
         """Add the rows of X with these numbers."""
-        _check_widths(self.mean.size, X.shape[1], "pixels")
+        check_same_width(self.mean.size, X.shape[1], "pixels")
         self._add_bytes(X, rows) if X.dtype == np.uint8 else self._add_floats(X, rows)
         return self
 
@@ -394,8 +360,7 @@ class _Sums:
 
 def _centre(chunk: Array, name: str) -> tuple[Array, Array]:
     """Return the mean of a chunk and its centred copy, float64; a constant pixel is centred to exactly 0."""
-    if chunk.dtype.kind in "iu" and chunk.dtype.itemsize == 8 and (chunk.max() > 2**53 or chunk.min() < -(2**53)):
-        raise ValueError(f"{name} holds whole numbers beyond 2^53, which float64 cannot tell apart; subtract an offset")
+    check_whole(chunk, name)
     centred = chunk.astype(np.float64)
     if not np.isfinite(centred).all():
         raise ValueError(f"{name} contains NaN or infinity; drop or impute those rows first")
@@ -410,11 +375,6 @@ def _merge_weights(n_a: int, n_b: int) -> tuple[float, float]:
     """Return n_b / n and n_a n_b / n; 0 or 1 where a side is empty, so that the empty side adds nothing."""
     n = n_a + n_b
     return (n_b / n, n_a * n_b / n) if n else (0.0, 0.0)
-
-
-def _check_widths(a: int, b: int, what: str) -> None:
-    if a != b:
-        raise ValueError(f"moments of {a} and of {b} {what} do not add; both sides need the same width")
 
 
 def _sum(parts: Iterable[Moments], empty: str) -> Moments:

@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from .moments import Array
+from ._checks import Array
 
 COLORS = {
     "real": "#000000",

@@ -21,8 +21,9 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._checks import Array, check_count
 from .datasets import idx_header
-from .moments import Array, Moments, check_count
+from .moments import Moments
 
 Block = tuple[Any, Any]
 FilePath = str | os.PathLike[str]

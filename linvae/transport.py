@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import eigh, svdvals
 from scipy.spatial.distance import cdist
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array
 
-from .moments import RANK_TOLERANCE, Array, Moments, _as_rows, check_count
+from ._checks import Array, check_count, check_random_state, check_rows
+from .moments import RANK_TOLERANCE, Moments
 
 GROUNDS = ("cityblock", "euclidean", "chebyshev")
 """Ground distances by SciPy's names: the sum, the root of the sum of squares, the largest of the pixel differences."""
@@ -179,8 +179,8 @@ def _root(C: Array) -> Array:
 
 
 def _pair(X: ArrayLike, Y: ArrayLike) -> tuple[Array, Array]:
-    X = np.asarray(check_array(_as_rows(X, "X"), dtype=np.float64, order="C", input_name="X"))
-    Y = np.asarray(check_array(_as_rows(Y, "Y"), dtype=np.float64, order="C", input_name="Y"))
+    X = np.asarray(check_array(check_rows(X, "X"), dtype=np.float64, order="C", input_name="X"))
+    Y = np.asarray(check_array(check_rows(Y, "Y"), dtype=np.float64, order="C", input_name="Y"))
     if X.shape[1] != Y.shape[1]:
         raise ValueError(f"X has {X.shape[1]} pixels and Y has {Y.shape[1]}; give images of equal width")
     return X, Y

@@ -24,10 +24,10 @@ from scipy.linalg.lapack import dpocon, dpotrf, dtrtri
 from scipy.optimize import minimize
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from .moments import RANK_TOLERANCE, Array, CrossMoments, check_count
+from ._checks import CODE_TYPES, Array, check_count, check_images, check_random_state
+from .moments import RANK_TOLERANCE, CrossMoments
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -52,7 +52,7 @@ class Design:
             sums = np.vstack([sums, n * mx])
         return cls(n, gram, sums, cross)
 
-    def expected_residuals(self, q: CoefficientLaw) -> Array:
+    def expected_residuals(self, q: CoefficientPosterior) -> Array:
         """Return E_q |x_p - Phi beta_p|^2 for every pixel, shape (d,)."""
         m = self.moments
         B = q.mean[: m.mean_z.size]
@@ -63,7 +63,7 @@ class Design:
 
 
 @dataclass(frozen=True, eq=False)
-class CoefficientLaw:
+class CoefficientPosterior:
     """Hold q: beta_p ~ N(mean_p, T diag(v_p) T'), one T for all pixels.
 
     Parameters
@@ -97,12 +97,12 @@ class CoefficientLaw:
         return self.mean + np.swapaxes(noise @ self.basis.T, 1, 2)
 
 
-def elbo(q: CoefficientLaw, design: Design, noise: Array, precision: Array) -> float:
+def elbo(q: CoefficientPosterior, design: Design, noise: Array, precision: Array) -> float:
     """Return E_q ln p(X | beta) + E_q ln p(beta) + H(q), in nats, summed over rows and pixels.
 
     Parameters
     ----------
-    q : CoefficientLaw
+    q : CoefficientPosterior
     design : Design
     noise : array (d,)
         s_p^2, the noise variance of each pixel.
@@ -130,7 +130,7 @@ def diagonalising_basis(gram: Array, precision: Array) -> tuple[Array, Array]:
     return root[:, None] * Q, np.clip(values, 0, None)  # a Gram matrix has no negative eigenvalue but by rounding
 
 
-def exact_posterior(design: Design, noise: Array, precision: Array) -> CoefficientLaw:
+def exact_posterior(design: Design, noise: Array, precision: Array) -> CoefficientPosterior:
     """Return the posterior of the coefficients at these hyper-parameters, in closed form (Lindley and Smith 1972).
 
     With one noise for all pixels T is the inverse of a Cholesky factor; with noise per pixel, or where the precision is
@@ -146,11 +146,11 @@ def exact_posterior(design: Design, noise: Array, precision: Array) -> Coefficie
             inverse, _ = dtrtri(factor, lower=1)  # of L, P = L L'; the flags below: from the right, lower, transposed
             scaled = (design.cross * (root / noise[0])[:, None]).T
             mean = dtrmm(1.0, inverse, dtrmm(1.0, inverse, scaled, 1, 1, 1), 1, 1).T  # L^-T L^-1 times the sums
-            return CoefficientLaw(root[:, None] * mean, root[:, None] * inverse.T, np.ones((1, len(root))))
+            return CoefficientPosterior(root[:, None] * mean, root[:, None] * inverse.T, np.ones((1, len(root))))
     T, values = diagonalising_basis(design.gram, precision)
     shared = np.ptp(noise) == 0
     variances = 1 / (values / (noise[:1] if shared else noise)[:, None] + 1)
-    return CoefficientLaw(T @ ((T.T @ design.cross) / noise * variances.T), T, variances)
+    return CoefficientPosterior(T @ ((T.T @ design.cross) / noise * variances.T), T, variances)
 
 
 def log_evidence(design: Design, noise: Array, precision: Array) -> float:
@@ -164,7 +164,7 @@ def best_variances(design: Design, basis: Array, noise: Array, precision: Array)
     return 1 / (data / (noise[:1] if np.ptp(noise) == 0 else noise)[:, None] + prior)
 
 
-def ascend(q: CoefficientLaw, design: Design, noise: Array, precision: Array) -> CoefficientLaw:
+def ascend(q: CoefficientPosterior, design: Design, noise: Array, precision: Array) -> CoefficientPosterior:
     """Sweep once over the coordinates, each set to its best value given the others, for all pixels at a time."""
     T = q.basis
     u = np.linalg.solve(T, q.mean)
@@ -173,20 +173,20 @@ def ascend(q: CoefficientLaw, design: Design, noise: Array, precision: Array) ->
         own = gram[i, i] / noise + prior[i, i]
         rest = (gram[i] @ u) / noise + prior[i] @ u - own * u[i]
         u[i] = (cross[i] - rest) / own
-    return CoefficientLaw(T @ u, T, best_variances(design, T, noise, precision))
+    return CoefficientPosterior(T @ u, T, best_variances(design, T, noise, precision))
 
 
-def newton(q: CoefficientLaw, design: Design, noise: Array, precision: Array) -> CoefficientLaw:
+def newton(q: CoefficientPosterior, design: Design, noise: Array, precision: Array) -> CoefficientPosterior:
     """Take one Newton–Raphson step on the means; the ELBO is quadratic in them, so one step is exact."""
     slope = (design.cross - design.gram @ q.mean) / noise - precision[:, None] * q.mean
     T, values = diagonalising_basis(design.gram, precision)
     step = T @ ((T.T @ slope) / (values[:, None] / noise + 1))
-    return CoefficientLaw(q.mean + step, q.basis, best_variances(design, q.basis, noise, precision))
+    return CoefficientPosterior(q.mean + step, q.basis, best_variances(design, q.basis, noise, precision))
 
 
 def gradient(
-    q: CoefficientLaw, design: Design, noise: Array, precision: Array, max_iter: int = 500, tol: float = 1e-12
-) -> CoefficientLaw:
+    q: CoefficientPosterior, design: Design, noise: Array, precision: Array, max_iter: int = 500, tol: float = 1e-12
+) -> CoefficientPosterior:
     """Climb the ELBO by L-BFGS on its analytic gradient over all means; the variances take their best value at once."""
     (c, d), T = q.mean.shape, q.basis
     variances = best_variances(design, T, noise, precision)
@@ -195,11 +195,11 @@ def gradient(
     def climb(w: Array) -> tuple[float, Array]:
         mean = w.reshape(c, d) * scale
         slope = ((design.cross - design.gram @ mean) / noise - precision[:, None] * mean) * scale
-        return -elbo(CoefficientLaw(mean, T, variances), design, noise, precision), -slope.ravel()
+        return -elbo(CoefficientPosterior(mean, T, variances), design, noise, precision), -slope.ravel()
 
     limits = {"maxiter": max_iter, "maxfun": 2 * max_iter, "ftol": tol, "gtol": 0.0}
     found = minimize(climb, (q.mean / scale).ravel(), jac=True, method="L-BFGS-B", options=limits)
-    return CoefficientLaw(found.x.reshape(c, d) * scale, T, variances)
+    return CoefficientPosterior(found.x.reshape(c, d) * scale, T, variances)
 
 
 def _diagonal(T: Array, S: Array) -> Array:
@@ -258,7 +258,7 @@ class VariationalMMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
         pixel, T and v, so that pixel p has T diag(v_p) T'.
     noise_variance_ : array (d,)
     prior_precision_ : array (c,)
-    law_ : CoefficientLaw
+    posterior_ : CoefficientPosterior
     elbo_ : float
         In nats, summed over rows and pixels.
     elbo_trace_ : list of float
@@ -312,7 +312,7 @@ class VariationalMMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> VariationalMMLR:
         """Fit on codes X (n, k) and images y (n, d), or one pixel y (n,)."""
-        codes, images = validate_data(self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True)
+        codes, images = check_images(self, X, y, dtype=CODE_TYPES, multi_output=True, y_numeric=True)
         self.fit_moments(CrossMoments.of(codes, images.reshape(len(images), -1)))
         self._one_dimensional = images.ndim == 1
         return self
@@ -324,7 +324,7 @@ class VariationalMMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
         c, d = design.cross.shape
         noise = np.full(d, max(self.noise_variance, self.min_noise_variance if self.noise != "fixed" else 0.0))
         precision = np.full(c, 1 / self.prior_variance)
-        q = CoefficientLaw(np.zeros((c, d)), np.eye(c), np.full((d if self.noise == "per-pixel" else 1, c), 1.0))
+        q = CoefficientPosterior(np.zeros((c, d)), np.eye(c), np.full((d if self.noise == "per-pixel" else 1, c), 1.0))
         learns = self.noise != "fixed" or self.prior == "ard"
         trace = [-np.inf]
         for _ in range(self.max_iter):
@@ -342,7 +342,7 @@ class VariationalMMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.elbo_trace_, self.elbo_, self.n_iter_ = trace[1:], trace[-1], len(trace) - 1 - learns
         return self._learned(q, design, noise, precision, cross.mean_z.size)
 
-    def _improve(self, q: CoefficientLaw, design: Design, noise: Array, precision: Array) -> CoefficientLaw:
+    def _improve(self, q: CoefficientPosterior, design: Design, noise: Array, precision: Array) -> CoefficientPosterior:
         if self.family == "full" and self.solver == "newton":
             return exact_posterior(design, noise, precision)  # where Newton's step leads from anywhere
         if self.family == "full":  # the coordinates in which it is mean-field follow the prior's precisions
@@ -351,7 +351,7 @@ class VariationalMMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return SOLVERS[self.solver](q, design, noise, precision)
 
     def _hyper_parameters(
-        self, q: CoefficientLaw, design: Design, noise: Array, precision: Array
+        self, q: CoefficientPosterior, design: Design, noise: Array, precision: Array
     ) -> tuple[Array, Array]:
         """Return the noise variances and prior precisions that maximise the ELBO at this q."""
         if self.noise != "fixed":
@@ -365,8 +365,10 @@ class VariationalMMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
             precision = q.mean.shape[1] / squares
         return noise, precision
 
-    def _learned(self, q: CoefficientLaw, design: Design, noise: Array, precision: Array, k: int) -> VariationalMMLR:
-        self.law_, self.noise_variance_, self.prior_precision_ = q, noise, precision
+    def _learned(
+        self, q: CoefficientPosterior, design: Design, noise: Array, precision: Array, k: int
+    ) -> VariationalMMLR:
+        self.posterior_, self.noise_variance_, self.prior_precision_ = q, noise, precision
         self.coef_: Array = q.mean[:k].T.copy()
         self.intercept_: Array = q.mean[k].copy() if self.fit_intercept else np.zeros(len(noise))
         per_pixel = np.broadcast_to(q.variances, (len(noise), len(q.basis)))
@@ -385,22 +387,22 @@ class VariationalMMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
         Both have shape (n, d); (n,) if fitted on one-dimensional y.
         """
         Phi = self._design_rows(X)
-        mean = self._shaped(Phi @ self.law_.mean.astype(Phi.dtype))
+        mean = self._shaped(Phi @ self.posterior_.mean.astype(Phi.dtype))
         if not return_std:
             return mean
-        std = np.sqrt(self.law_.quadratic(Phi) + self.noise_variance_).astype(Phi.dtype)
+        std = np.sqrt(self.posterior_.quadratic(Phi) + self.noise_variance_).astype(Phi.dtype)
         return mean, self._shaped(std)
 
     def sample_coef(self, n_draws: int = 1, random_state: Any = None) -> tuple[Array, Array]:
         """Draw B (n_draws, d, k) and b (n_draws, d) from q."""
         check_is_fitted(self)
-        draws = self.law_.draw(check_count("n_draws", n_draws), check_random_state(random_state))
+        draws = self.posterior_.draw(check_count("n_draws", n_draws), check_random_state(random_state))
         return self._split(draws)
 
     def sample_average_coef(self, n_draws: int, random_state: Any = None) -> tuple[Array, Array]:
         """Draw the average of n_draws draws of B (d, k) and b (d,): a Gaussian of 1 / n_draws times q's covariance."""
         check_is_fitted(self)
-        shrunk = replace(self.law_, variances=self.law_.variances / check_count("n_draws", n_draws))
+        shrunk = replace(self.posterior_, variances=self.posterior_.variances / check_count("n_draws", n_draws))
         B, b = self._split(shrunk.draw(1, check_random_state(random_state)))
         return B[0], b[0]
 
@@ -411,8 +413,8 @@ class VariationalMMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         Phi = self._design_rows(X)
         rng = check_random_state(random_state)
-        variance = self.law_.quadratic(Phi) + (self.noise_variance_ if noise else 0.0)
-        mean = Phi @ self.law_.mean.astype(Phi.dtype)
+        variance = self.posterior_.quadratic(Phi) + (self.noise_variance_ if noise else 0.0)
+        mean = Phi @ self.posterior_.mean.astype(Phi.dtype)
         shape = (check_count("n_samples", n_samples), *mean.shape)
         images = rng.standard_normal(shape)  # the only large array; what follows happens in place
         images *= np.sqrt(variance)
@@ -421,7 +423,7 @@ class VariationalMMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def _design_rows(self, X: ArrayLike) -> Array:
         check_is_fitted(self)
-        codes: Array = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        codes: Array = check_images(self, X, reset=False, dtype=CODE_TYPES)
         return np.c_[codes, np.ones(len(codes), codes.dtype)] if self.fit_intercept else codes
 
     def _shaped(self, images: Array) -> Array:

@@ -131,6 +131,6 @@ def test_bayes_rule_returns_one_evidence_at_whatever_coefficients_one_tries_and_
     full = VariationalMMLR(noise="fixed", noise_variance=1.0).fit_moments(cross)
     assert full.elbo_ == pytest.approx(closed, rel=1e-9)
     mean_field = model.decoders_[6]
-    assert elbo(mean_field.law_, design, noise, precision) < closed - 1000  # nats; seen: 7,000
+    assert elbo(mean_field.posterior_, design, noise, precision) < closed - 1000  # nats; seen: 7,000
     too_sure = np.sqrt(np.diag(mean_field.coef_cov_) / np.diag(S))
     assert np.median(too_sure) < 0.7  # seen: about a half

@@ -16,7 +16,7 @@ from sklearn.linear_model import ARDRegression, BayesianRidge, Ridge
 
 from linvae import PCA, CrossMoments, VariationalMMLR
 from linvae.datasets import load_mnist
-from linvae.variational import CoefficientLaw, Design, elbo, exact_posterior, log_evidence
+from linvae.variational import CoefficientPosterior, Design, elbo, exact_posterior, log_evidence
 
 
 def problem(n=30, k=3, d=4, seed=0, noise=0.5):
@@ -70,7 +70,9 @@ def test_log_evidence_is_the_elbo_plus_the_divergence_for_any_q(seed, shared):
     c, d = design.cross.shape
     noise = np.full(d, 0.4) if shared else rng.uniform(0.1, 2, d)
     precision = rng.uniform(0.1, 3, c)
-    q = CoefficientLaw(rng.normal(size=(c, d)), rng.normal(size=(c, c)), rng.uniform(0.1, 2, (1 if shared else d, c)))
+    q = CoefficientPosterior(
+        rng.normal(size=(c, d)), rng.normal(size=(c, c)), rng.uniform(0.1, 2, (1 if shared else d, c))
+    )
     divergence = 0.0
     for p in range(d):
         P = design.gram / noise[p] + np.diag(precision)
@@ -147,7 +149,7 @@ def test_learned_noise_and_one_prior_are_near_bayesian_ridge():
         ours = fit(Z, X[:, [p]], **options)
         assert_allclose(ours.coef_[0], theirs.coef_, rtol=1e-4)
         assert ours.noise_variance_[0] == pytest.approx(1 / theirs.alpha_, rel=1e-3)
-        assert_allclose(ours.law_.covariance(), theirs.sigma_, rtol=1e-2)
+        assert_allclose(ours.posterior_.covariance(), theirs.sigma_, rtol=1e-2)
 
 
 def test_ard_is_scikit_learns_on_one_pixel_and_switches_an_idle_code_off():
@@ -170,7 +172,7 @@ def test_pixels_without_residual_stop_at_the_floor_and_are_listed():
     assert (model.noise_variance_[[0, 2, 3]] > 1e-2).all()
     assert fit(Z, X, noise="isotropic").floored_pixels_.size == 0
     basis, weights = model.coef_cov_
-    assert_allclose(model.law_.covariance(2), basis * weights[2] @ basis.T)
+    assert_allclose(model.posterior_.covariance(2), basis * weights[2] @ basis.T)
 
 
 def test_a_known_decoder_is_recovered_within_its_stated_error():

@@ -6,7 +6,7 @@ import types
 import numpy as np
 import pytest
 
-from linvae.notebook import glue
+from linvae.book import glue
 
 
 @pytest.mark.parametrize(

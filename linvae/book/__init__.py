@@ -1,0 +1,5 @@
+"""What the chapters import beside the models."""
+
+from .numbers import glue
+
+__all__ = ["glue"]
