@@ -113,7 +113,7 @@ def fit_ours(rounds=200):
     times = []
     for _ in range(rounds):
         start = time.process_time()
-        VariationalMMLR("full", "fixed", 1.0).fit(problem().Z, problem().X)
+        VariationalMMLR("full", "fixed", 1.0, prior="fixed").fit(problem().Z, problem().X)
         times.append(time.process_time() - start)
     return times
 
@@ -183,7 +183,7 @@ def test_posterior_beside_bayesian_ridge(race):
             BayesianRidge().fit(Z, pixel)
 
     rival = {"scikit-learn BayesianRidge, pixel by pixel": (theirs, {"faster": True, "target": 100, "limit": 20})}
-    race("q(B) of one class, k = 16", lambda: VariationalMMLR("full", "fixed", 1.0).fit(Z, X), rival)
+    race("q(B) of one class, k = 16", lambda: VariationalMMLR("full", "fixed", 1.0, prior="fixed").fit(Z, X), rival)
 
 
 def test_posterior_beside_ridge(race):
@@ -191,7 +191,7 @@ def test_posterior_beside_ridge(race):
     Z, X = problem().Z, problem().X
     Phi = np.c_[Z, np.ones(len(Z))]
     ridge = Ridge(1.0, fit_intercept=False, solver="cholesky")
-    ours = VariationalMMLR("full", "fixed", 1.0)
+    ours = VariationalMMLR("full", "fixed", 1.0, prior="fixed")
     note = "the same means, to rounding; no variances and no evidence"
     race("q(B) of one class, k = 16", lambda: ours.fit(Z, X),
          {"scikit-learn Ridge(1.0), all pixels at once": (lambda: ridge.fit(Phi, X), {"note": note})},
@@ -213,7 +213,7 @@ def test_sampling_with_a_fresh_decoder_each(race):
     model = LinearGenerativeModel(PCA(16)).fit(X, y)
     rng, n = np.random.default_rng(0), 10_000
     Z, B = rng.standard_normal((n, 16)), model.decoder_.coef_
-    race("10,000 images, a fresh B for each", lambda: model.sample(n, coefficients="fresh", random_state=0),
+    race("10,000 images, a fresh B for each", lambda: model.set_params(coefficients="fresh").sample(n, random_state=0),
          {"the product, plus as many normal draws": (lambda: Z @ B.T + rng.standard_normal((n, 784)),
                                                      {"target": 1.5, "limit": 3.0})}, rounds=15)  # fmt: skip
 

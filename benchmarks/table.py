@@ -77,7 +77,7 @@ def linear(encoder: str, decoder: str, law: str, k: int, scale: str = "raw", own
     decoders = {
         "least squares": MMLR(),
         "learned noise": Variational(),
-        "the talk's": Variational(family="mean-field", noise="fixed", noise_variance=1.0, solver="newton"),
+        "the talk's": Variational(family="mean-field", noise="fixed", prior="fixed", noise_variance=1.0),
     }
     return LinearGenerativeModel(
         encoders[encoder],

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.utils import check_random_state as _check_random_state
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, validate_data
 
 Array = NDArray[Any]
@@ -103,6 +104,16 @@ def check_images(estimator: Any, X: Any, y: Any = "no_validation", *, reset: boo
     return validate_data(estimator, X, y, reset=reset, **options)
 
 
+def check_labelled_images(estimator: Any, X: Any, y: Any) -> tuple[Array, Array]:
+    """Return the images X (n, d) that an estimator is fitted on, and their labels y (n,): classes, no measurements."""
+    if y is not None and not issparse(y) and not np.ma.isMaskedArray(y):
+        labels = np.asarray(y)
+        y = check_labels(labels, len(labels)) if labels.ndim == 1 else labels
+    images, y = check_images(estimator, X, y)
+    check_classification_targets(y)
+    return images, y
+
+
 def check_codes(Z: ArrayLike, k: int) -> Array:
     """Return Z (n, k) as float32 or float64, or say what is wrong with its width."""
     check_unmasked(Z, "Z")
@@ -128,6 +139,8 @@ def check_labels(y: Any, n: int) -> Array:
         if len({isinstance(label, str) for label in y}) > 1:
             raise ValueError("y mixes text with other labels; give labels of one type")
         y = np.asarray(y.tolist())
+    if y.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: y has dtype {y.dtype}; labels are real numbers or text")
     if y.dtype.kind not in "biufUST":
         raise ValueError(f"y has dtype {y.dtype}; labels are numbers or text, give y.astype(str)")
     return y

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from ._checks import (
@@ -21,6 +20,7 @@ from ._checks import (
     check_codes,
     check_count,
     check_images,
+    check_labelled_images,
     check_random_state,
     group_rows,
     known_rows,
@@ -133,8 +133,7 @@ class _DeepGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             images = _intensities(check_images(self, X))
             self.classes_, self.class_counts_ = [None], [len(images)]
             return images, None
-        images, y = check_images(self, X, y)
-        check_classification_targets(y)
+        images, y = check_labelled_images(self, X, y)
         images = _intensities(images)
         self.classes_, rows = group_rows(y, len(images))
         self.class_counts_ = [len(part) for part in rows]

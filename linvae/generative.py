@@ -1,4 +1,4 @@
-"""The talk's system: an encoder, a decoder and a law of the code, joined by composition only.
+"""The talk's system: an encoder, a decoder and a distribution of the code, joined by composition only.
 
     label l  ->  z ~ p(z | l)  ->  x = B_l z + b_l        with B_l fixed at its mean, drawn, or averaged over draws
 
@@ -7,25 +7,80 @@ Chapters: "PCA and least squares make an autoencoder", and the one on the linear
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
-from typing import Any
+from collections.abc import Hashable, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from ._checks import Array, check_codes, check_count, check_images, check_random_state, known_rows, repeat_label
+from ._checks import (
+    Array,
+    check_choice,
+    check_codes,
+    check_count,
+    check_images,
+    check_labelled_images,
+    check_random_state,
+    known_rows,
+    repeat_label,
+)
 from .decoders import MMLR
 from .encoders import PCA
 from .latent import ClassGaussian, StandardNormal, drawn_labels, path_between
 from .moments import CrossMoments, Moments
 from .variational import VariationalMMLR
 
+ClassMoments = dict[Hashable, Moments]
+
+
+@runtime_checkable
+class FromMoments(Protocol):
+    """A part that is a function of moments, and so can be fitted without rows."""
+
+    def fit_moments(self, moments: Any) -> Any: ...
+
+
+class Encoder(Protocol):
+    """Images (n, d) in, codes (n, k) out; one fitted from moments is affine, z = A (x - mu)."""
+
+    components_: Array
+    mean_: Array
+
+    def fit(self, X: ArrayLike, y: Any = None) -> Any: ...
+    def transform(self, X: ArrayLike) -> Any: ...
+
+
+class Decoder(FromMoments, Protocol):
+    """Codes in, images out, x = B z + b, from cross moments."""
+
+    coef_: Array
+    intercept_: Array
+
+    def predict(self, X: ArrayLike) -> Any: ...
+
+
+@runtime_checkable
+class RandomDecoder(Protocol):
+    """A fitted decoder with a posterior of its coefficients, and the noise of the pixels."""
+
+    noise_variance_: Array
+
+    def predict(self, X: ArrayLike) -> Any: ...
+    def sample_y(self, X: ArrayLike, n_samples: int, random_state: Any, noise: bool) -> Array: ...
+    def sample_average_coef(self, n_draws: int, random_state: Any) -> tuple[Array, Array]: ...
+
+
+class LatentDistribution(Protocol):
+    """A distribution of codes (n, k) for each label."""
+
+    def fit(self, Z: ArrayLike, y: ArrayLike) -> Any: ...
+    def sample(self, n_samples: int, y: Any, random_state: Any = None) -> Array: ...
+
 
 class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Join an encoder, a decoder and a law of the code: encode and redraw images, or draw new ones.
+    """Join an encoder, a decoder and a distribution of the code: encode and redraw images, or draw new ones.
 
     Parameters
     ----------
@@ -34,18 +89,18 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         other scikit-learn transformer is fitted on rows.
     decoder : decoder or None
         `MMLR` or `VariationalMMLR`; None means VariationalMMLR().
-    latent : law or None
+    latent : distribution or None
         `StandardNormal`, `ClassGaussian` or `ClassMixture`; None means ClassGaussian().
     conditional : "decoder", "both" or "none"
-        "decoder", the talk's: one encoder, a decoder and a law for each class.  "both": an encoder for each class too.
-        "none": one of each for all rows; labels are not needed then.
+        "decoder", the talk's: one encoder, a decoder and a distribution for each class.  "both": an encoder for each
+        class too.  "none": one of each for all rows; labels are not needed then.
     standardize : bool
         Scale every pixel to mean 0 and variance 1 first (a constant pixel keeps its unit), and back after.
     clip : None or (low, high)
         Cut off decoded pixels outside this range.
     coefficients : "mean", "fresh" or int
-        What `sample` uses unless told otherwise: the mean of B, a fresh draw for each image, or, for each class, the
-        average of so many draws (the talk's is 5,000).
+        What `sample` decodes by: the mean of B, a fresh draw for each image, or, for each class, the average of so many
+        draws (the talk's is 5,000).  No fit depends on it, so `set_params` may change it between two draws.
 
     Attributes
     ----------
@@ -55,7 +110,7 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     encoders_, decoders_ : dict
         By label; with a shared encoder every label has the same one.
     encoder_, decoder_ : the first of them, which is the only one for conditional="none"
-    latent_ : law
+    latent_ : distribution of the codes
     cross_moments_ : dict of CrossMoments
         Of the codes and the (standardised) training images, by label.
     pixel_mean_, pixel_scale_ : array (d,)
@@ -100,14 +155,27 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
 
         Noise and prior variance are 1 and 5,000 draws are averaged, as in the author's script.  What differs from it:
         the mean-field optimum is reached in closed form and not approached by ADVI's 10,000 steps of Adadelta, the
-        average of the draws is drawn from its own law, and the images go through no threshold.
+        average of the draws is drawn from its own distribution, and the images go through no threshold.
         """
-        decoder = VariationalMMLR(family="mean-field", noise="fixed", noise_variance=1.0, solver="newton")
+        decoder = VariationalMMLR(
+            family="mean-field", noise="fixed", noise_variance=1.0, prior="fixed", prior_variance=1.0
+        )
         return cls(PCA(n_components), decoder, StandardNormal(), standardize=True, coefficients=5000)
+
+    def set_params(self, **params: Any) -> LinearGenerativeModel:
+        """Set parameters of the model, or with `part__name` of a part that was given."""
+        for name in params:
+            part, nested, _ = name.partition("__")
+            if nested and part not in params and getattr(self, part, part) is None:
+                raise ValueError(
+                    f"{name} cannot be set: {part} is None, which stands for its default; give one first, such as "
+                    "set_params(encoder=PCA(4))"
+                )
+        super().set_params(**params)
+        return self
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> LinearGenerativeModel:
         """Fit on images X (n, d) and labels y (n,); for conditional="none" labels serve only an encoder that asks."""
-        self._check()
         if y is None and self.conditional != "none":
             raise ValueError(
                 f"requires y to be passed, but the target y is None; conditional={self.conditional!r} fits a decoder "
@@ -115,135 +183,109 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             )
         if y is None:
             images: Array = check_images(self, X)
-            class_moments: dict[Hashable, Moments] = {None: Moments.of(images)}
+            class_moments: ClassMoments = {None: Moments.of(images)}
         else:
-            images, y = check_images(self, X, y)
-            check_classification_targets(y)
+            images, y = check_labelled_images(self, X, y)
             class_moments = Moments.by_class(images, y)
-        if hasattr(self._encoder(images.shape[1]), "fit_moments"):
-            self._fit_from_moments(class_moments)
+        return self._fit(class_moments, images, y)
+
+    def fit_moments(self, class_moments: ClassMoments) -> LinearGenerativeModel:
+        """Fit on moments by class, with no rows; the encoder and the distribution of the code must take moments too."""
+        return self._fit(class_moments)
+
+    def _fit(self, class_moments: ClassMoments, images: Any = None, y: Any = None) -> LinearGenerativeModel:
+        """Standardise, group, encode, decode, and give the codes a distribution; rows only for parts that need them."""
+        self._check()
+        class_moments = self._standardised(class_moments)
+        encoder, decoder, latent = self._parts(rows=images is not None)
+        pooled = self.conditional == "none"
+        groups = {None: Moments.pool(class_moments)} if pooled else class_moments
+        self.classes_, self.class_counts_ = list(groups), [m.n for m in groups.values()]
+        labels = np.full(0 if images is None else len(images), None) if pooled else y
+        scaled, rows = None, dict.fromkeys(groups)
+        if not isinstance(encoder, FromMoments):
+            scaled = self._scaled(images)
+            rows = {label: scaled[part] for label, part in known_rows(labels, self.classes_).items()}
+        if self.conditional == "both":
+            self.encoders_ = {label: self._encoder_of(encoder, {label: m}, rows[label]) for label, m in groups.items()}
         else:
-            self._fit_from_rows(class_moments, images, y)
-        self._sample_dtype = np.float32 if images.dtype == np.float32 else np.float64
-        if not hasattr(self._latent(), "fit_moments"):
-            labels = self._pooled_labels(y, len(images))
-            self.latent_ = clone(self._latent()).fit(self._encode(images, labels), labels)
+            self.encoders_ = dict.fromkeys(groups, self._encoder_of(encoder, class_moments, scaled, y))
+        self.cross_moments_ = {
+            label: self._crossed(self.encoders_[label], m, rows[label]) for label, m in groups.items()
+        }
+        self._check_codes(decoder)
+        self.decoders_ = {label: clone(decoder).fit_moments(part) for label, part in self.cross_moments_.items()}
+        self.encoder_, self.decoder_ = self.encoders_[self.classes_[0]], self.decoders_[self.classes_[0]]
+        if isinstance(latent, FromMoments):
+            moments = {label: Moments(c.n, c.mean_z, c.Szz) for label, c in self.cross_moments_.items()}
+            self.latent_ = clone(latent).fit_moments(moments)
+        else:
+            self.latent_ = clone(latent).fit(self._encode(images, labels), labels)
+        self._sample_dtype = np.float32 if images is not None and images.dtype == np.float32 else np.float64
         return self
 
-    def fit_moments(self, class_moments: dict[Hashable, Moments]) -> LinearGenerativeModel:
-        """Fit on moments by class, with no rows; the encoder and the law of the code must take moments too."""
-        self._check()
-        encoder = self._encoder(Moments.pool(class_moments).mean.size)
-        for part in (encoder, self._latent()):
-            if not hasattr(part, "fit_moments"):
+    def _parts(self, rows: bool) -> tuple[Encoder, Decoder, LatentDistribution]:
+        """Put the defaults in place, and refuse a part that cannot be fitted on what there is."""
+        encoder: Encoder = PCA(min(8, self.n_features_in_)) if self.encoder is None else self.encoder
+        decoder: Decoder = VariationalMMLR() if self.decoder is None else self.decoder
+        latent: LatentDistribution = ClassGaussian() if self.latent is None else self.latent
+        if not isinstance(decoder, FromMoments):
+            raise TypeError(f"{type(decoder).__name__} has no fit_moments; give a decoder of linvae, such as MMLR()")
+        for part in (encoder, latent):
+            if not rows and not isinstance(part, FromMoments):
                 raise TypeError(f"{type(part).__name__} is fitted on rows, not on moments; call fit(X, y)")
-        return self._fit_from_moments(class_moments)
+        return encoder, decoder, latent
 
-    def _fit_from_moments(self, class_moments: dict[Hashable, Moments]) -> LinearGenerativeModel:
-        class_moments, groups = self._begin(class_moments)
-        if self.conditional == "both":
-            self.encoders_ = {label: self._fitted_encoder({label: m}) for label, m in groups.items()}
-        else:
-            shared = self._fitted_encoder(class_moments)
-            self.encoders_ = dict.fromkeys(groups, shared)
-        cross = {}
-        for label, m in groups.items():
-            A = self.encoders_[label].components_
-            cross[label] = CrossMoments.from_affine(m, A, -A @ self.encoders_[label].mean_)
-        return self._fit_decoders(cross)
-
-    def _fit_from_rows(self, class_moments: dict[Hashable, Moments], images: Array, y: Any) -> None:
-        _, groups = self._begin(class_moments)
-        scaled = self._scaled(images)
-        labels = self._pooled_labels(y, len(images))
-        rows = known_rows(labels, self.classes_)
-        if self.conditional == "both":
-            self.encoders_ = {label: clone(self.encoder).fit(scaled[part]) for label, part in rows.items()}
-        else:
-            shared = clone(self.encoder).fit(scaled, y)
-            self.encoders_ = dict.fromkeys(groups, shared)
-        self._fit_decoders(
-            {label: CrossMoments.of(self.encoders_[label].transform(scaled[part]), scaled[part])
-             for label, part in rows.items()}
-        )  # fmt: skip
-
-    def _begin(self, class_moments: dict[Hashable, Moments]) -> tuple[dict[Hashable, Moments], dict[Hashable, Moments]]:
-        """Learn labels and pixel scale; return the scaled moments by class, and by group that gets a decoder."""
+    def _standardised(self, class_moments: ClassMoments) -> ClassMoments:
+        """Learn the scale of the pixels, and return the moments in it."""
         pooled = Moments.pool(class_moments)
-        d = pooled.mean.size
+        d = self.n_features_in_ = pooled.mean.size
         self.pixel_mean_, self.pixel_scale_ = np.zeros(d), np.ones(d)
-        if self.standardize:
-            spread = np.sqrt(np.diag(pooled.covariance))
-            self.pixel_mean_, self.pixel_scale_ = pooled.mean, np.where(spread > 0, spread, 1.0)
-            class_moments = {
-                label: m.standardized(self.pixel_mean_, self.pixel_scale_) for label, m in class_moments.items()
-            }
-        groups = class_moments
-        if self.conditional == "none":
-            groups = {None: Moments.pool(class_moments)}
-        self.classes_ = list(groups)
-        self.class_counts_ = [m.n for m in groups.values()]
-        self.n_features_in_ = d
-        self._sample_dtype = np.float64
-        return class_moments, groups
+        if not self.standardize:
+            return class_moments
+        variances, eps = np.diag(pooled.covariance), np.finfo(float).eps
+        # What rounding of n additions can make of a constant is no variance (as in scikit-learn's StandardScaler).
+        varies = variances > pooled.n * eps * variances + (pooled.n * pooled.mean * eps) ** 2
+        self.pixel_mean_, self.pixel_scale_ = pooled.mean, np.where(varies, np.sqrt(variances), 1.0)
+        return {label: m.standardized(self.pixel_mean_, self.pixel_scale_) for label, m in class_moments.items()}
 
-    def _fitted_encoder(self, class_moments: dict[Hashable, Moments]) -> Any:
+    def _encoder_of(self, encoder: Encoder, class_moments: ClassMoments, rows: Any, y: Any = None) -> Any:
         try:
-            return clone(self._encoder(self.n_features_in_)).fit_moments(class_moments)
+            if isinstance(encoder, FromMoments):
+                return clone(encoder).fit_moments(class_moments)
+            return clone(encoder).fit(rows, y)
         except ValueError as error:
             if self.conditional == "both":
                 raise ValueError(f"class {next(iter(class_moments))!r}: {error}") from error
             raise
 
-    def _fit_decoders(self, cross: dict[Hashable, CrossMoments]) -> LinearGenerativeModel:
-        decoder = self._decoder()
-        if not hasattr(decoder, "fit_moments"):
-            raise TypeError(f"{type(decoder).__name__} has no fit_moments; give a decoder of linvae, such as MMLR()")
-        for label, part in cross.items():
+    def _crossed(self, encoder: Encoder, moments: Moments, rows: Any) -> CrossMoments:
+        """Return the cross moments of codes and images: from moments where the encoder is affine, else from rows."""
+        if isinstance(encoder, FromMoments):
+            A = encoder.components_
+            return CrossMoments.from_affine(moments, A, -A @ encoder.mean_)
+        return CrossMoments.of(np.asarray(encoder.transform(rows)), rows)
+
+    def _check_codes(self, decoder: Any) -> None:
+        widths = {label: part.mean_z.size for label, part in self.cross_moments_.items()}
+        if len(set(widths.values())) > 1:
+            raise ValueError(f"the classes have codes of different lengths, {widths}; give the encoder n_components")
+        for label, part in self.cross_moments_.items():
             least = isinstance(decoder, MMLR) and decoder.alpha == 0
             if least and label is not None and part.n < part.mean_z.size + decoder.fit_intercept:
                 raise ValueError(
                     f"class {label!r} has {part.n} rows and a code of {part.mean_z.size} numbers, so least squares has "
                     "no unique decoder; lower n_components, or give MMLR an alpha, or use VariationalMMLR"
                 )
-        widths = {label: part.mean_z.size for label, part in cross.items()}
-        if len(set(widths.values())) > 1:
-            raise ValueError(f"the classes have codes of different lengths, {widths}; give the encoder n_components")
-        self.cross_moments_ = cross
-        self.decoders_ = {label: clone(decoder).fit_moments(part) for label, part in cross.items()}
-        self.encoder_, self.decoder_ = self.encoders_[self.classes_[0]], self.decoders_[self.classes_[0]]
-        law = clone(self._latent())
-        if hasattr(law, "fit_moments"):
-            codes = {label: Moments(part.n, part.mean_z, part.Szz) for label, part in cross.items()}
-            self.latent_ = law.fit_moments(codes)
-        return self
-
-    def _encoder(self, d: int) -> Any:
-        return PCA(min(8, d)) if self.encoder is None else self.encoder
-
-    def _decoder(self) -> Any:
-        return VariationalMMLR() if self.decoder is None else self.decoder
-
-    def _latent(self) -> Any:
-        return ClassGaussian() if self.latent is None else self.latent
 
     def _check(self) -> None:
-        if self.conditional not in ("decoder", "both", "none"):
-            raise ValueError(f'conditional={self.conditional!r} is not known; choose "decoder", "both" or "none"')
+        check_choice("conditional", self.conditional, ("decoder", "both", "none"))
         if self.clip is not None and not (np.shape(self.clip) == (2,) and self.clip[0] < self.clip[1]):
             raise ValueError(f"clip={self.clip!r}; give None or a pair (low, high) with low below high")
-        self._checked_coefficients(self.coefficients)
-
-    def _checked_coefficients(self, coefficients: Any) -> str | int:
-        if coefficients in ("mean", "fresh"):
-            return coefficients
-        if isinstance(coefficients, str):
-            raise ValueError(f'coefficients={coefficients!r}; choose "mean", "fresh" or a number of draws to average')
-        return check_count("coefficients", coefficients)
-
-    def _pooled_labels(self, y: Any, n: int) -> Array:
-        """Return the label of every row, None for each where one decoder serves all."""
-        return np.full(n, None) if self.conditional == "none" else np.asarray(y)
+        if isinstance(self.coefficients, str):
+            check_choice("coefficients", self.coefficients, ("mean", "fresh"))
+        else:
+            check_count("coefficients", self.coefficients)
 
     def _scaled(self, images: Array) -> Array:
         if not self.standardize:
@@ -251,19 +293,20 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         dtype = np.float32 if images.dtype == np.float32 else np.float64
         return (images - self.pixel_mean_.astype(dtype)) / self.pixel_scale_.astype(dtype)
 
-    def _by_label(self, y: Any, n: int, what: str) -> Iterator[tuple[Hashable, Array]]:
-        """Yield every label with its row numbers."""
+    def _groups(self, y: Any, n: int, what: str) -> dict[Hashable, Array]:
+        """Return the row numbers of each label."""
         if y is None and self.conditional != "none":
             raise ValueError(f"{what} depends on the class here; give y, one of {self.classes_} or one for each row")
-        yield from known_rows(repeat_label(y, n), self.classes_).items()
+        return known_rows(repeat_label(y, n), self.classes_)
 
     def _encode(self, images: Array, y: Any = None) -> Array:
+        """Return codes as an array, whatever container scikit-learn is set to give."""
         scaled = self._scaled(images)
         if self.conditional != "both":
-            return self.encoder_.transform(scaled)
+            return np.asarray(self.encoder_.transform(scaled))
         dtype = np.float32 if images.dtype == np.float32 else np.float64
         Z = np.empty((len(images), self._n_features_out), dtype)
-        for label, rows in self._by_label(y, len(images), "the code"):
+        for label, rows in self._groups(y, len(images), "the code").items():
             Z[rows] = self.encoders_[label].transform(scaled[rows])
         return Z
 
@@ -281,7 +324,7 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         check_is_fitted(self)
         codes = check_codes(Z, self._n_features_out)
         images = np.empty((len(codes), self.n_features_in_), codes.dtype)
-        for label, rows in self._by_label(y, len(codes), "the decoder"):
+        for label, rows in self._groups(y, len(codes), "the decoder").items():
             images[rows] = self.decoders_[label].predict(codes[rows])
         return self._finished(images)
 
@@ -321,44 +364,47 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         counts = range(self._n_features_out + 1) if n_components is None else np.atleast_1d(n_components)
         codes, scaled = self._encode(images, y), self._scaled(images)
         errors = np.zeros(len(counts))
-        for label, rows in self._by_label(y, len(images), "the decoder"):
+        for label, rows in self._groups(y, len(images), "the decoder").items():
             cross = CrossMoments.of(codes[rows], scaled[rows])
             for i, j in enumerate(counts):
-                decoder = clone(self._decoder()).fit_moments(self.cross_moments_[label].leading(j))
+                decoder = clone(self.decoders_[label]).fit_moments(self.cross_moments_[label].leading(j))
                 error = cross.leading(j).mean_squared_distance(decoder.coef_, decoder.intercept_, self.pixel_scale_)
                 errors[i] += error * len(rows) / len(images)
         return errors
 
     def sample(
-        self, n_samples: int = 1, y: Any = None, coefficients: Any = None, noise: bool = False, random_state: Any = None
+        self, n_samples: int = 1, y: Any = None, noise: bool = False, random_state: Any = None
     ) -> tuple[Array, Any]:
-        """Draw n_samples images: a label, a code from its law, an image from its decoder.
+        """Draw n_samples images: a label, a code from its distribution, an image from its decoder.
 
         Parameters
         ----------
         n_samples : int
         y : label, array (n_samples,) or None
             None draws labels by their frequencies in training.
-        coefficients : "mean", "fresh", int or None
-            As in the constructor, whose choice None stands for.
         noise : bool
             Add the decoder's pixel noise, the talk's Sigma.
-        random_state : int, RandomState or None
+        random_state : int, RandomState, Generator or None
 
         Returns
         -------
         X : array (n_samples, d)
         y : array (n_samples,), or None for conditional="none"
+
+        Raises
+        ------
+        ValueError
+            If n_samples is no count, a label is unknown, or the decoder has no posterior for `coefficients` and noise.
         """
         check_is_fitted(self)
+        self._check()
         rng, n = check_random_state(random_state), check_count("n_samples", n_samples)
-        coefficients = self._checked_coefficients(self.coefficients if coefficients is None else coefficients)
         labels = drawn_labels(y, n, self.classes_, self.class_counts_, rng)
-        groups = list(self._by_label(labels, n, "the decoder"))
-        Z = self.latent_.sample(n, labels, rng)
+        groups = self._groups(labels, n, "the decoder")
+        codes = {label: self.latent_.sample(len(rows), label, rng) for label, rows in groups.items()}
         images = np.empty((n, self.n_features_in_), self._sample_dtype)
-        for label, rows in groups:
-            images[rows] = _drawn(self.decoders_[label], Z[rows], coefficients, noise, rng)
+        for label, rows in groups.items():
+            images[rows] = _drawn(self.decoders_[label], codes[label], self.coefficients, noise, rng)
         return self._finished(images), None if self.conditional == "none" else labels
 
     def interpolate(
@@ -383,14 +429,14 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         return tags
 
 
-def _drawn(decoder: Any, Z: Array, coefficients: str | int, noise: bool, rng: np.random.RandomState) -> Array:
+def _drawn(decoder: Any, Z: Array, coefficients: Any, noise: bool, rng: np.random.RandomState) -> Array:
     """Decode codes Z (n, k) by a decoder's mean, by fresh draws, or by the average of so many draws."""
     if coefficients == "mean" and not noise:
         return decoder.predict(Z)
-    if not hasattr(decoder, "sample_y"):
+    if not isinstance(decoder, RandomDecoder):
         raise ValueError(
-            f"{type(decoder).__name__} has no law of its coefficients and noise; "
-            'give coefficients="mean" and noise=False, or a VariationalMMLR'
+            f"{type(decoder).__name__} has no posterior of its coefficients, and no noise; "
+            'take coefficients="mean" and noise=False, or a VariationalMMLR'
         )
     if coefficients == "fresh":
         return decoder.sample_y(Z, 1, rng, noise=noise)[0]

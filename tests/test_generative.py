@@ -113,7 +113,10 @@ def test_an_unfitted_model_says_so():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda m: m.set_params(conditional="class").fit(rows()), "conditional='class' is not known"),
+        (
+            lambda m: m.set_params(conditional="class").fit(rows(), [0] * 80),
+            "conditional='class'; choose one of",
+        ),
         (lambda m: m.set_params(encoder=PCA(13)).fit(rows()), "span only 12 directions"),
         (lambda m: m.inverse_transform(np.zeros((1, 3))), "Z has 3 codes a row"),
         (lambda m: m.transform(rows(d=5)), "5 features"),
@@ -234,7 +237,7 @@ def test_a_model_without_classes_draws_without_labels(latent):
 def test_draws_have_the_mean_and_spread_of_their_law(coefficients):
     X, y = labelled()
     model = LinearGenerativeModel(PCA(3)).fit(X, y)
-    drawn, _ = model.sample(4000, 4, coefficients=coefficients, noise=True, random_state=0)
+    drawn, _ = model.set_params(coefficients=coefficients).sample(4000, 4, noise=True, random_state=0)
     decoder, law = model.decoders_[4], model.latent_
     mean = decoder.coef_ @ law.means_[4] + decoder.intercept_
     variance = np.diag(decoder.coef_ @ law.covariances_[4] @ decoder.coef_.T) + decoder.noise_variance_
@@ -291,15 +294,18 @@ L, Y = labelled()
         (lambda m: m.fit(L, Y).sample(5, "four"), "label 'four' was not seen"),
         (lambda m: m.fit(L, Y).sample(5, [1, 4]), r"y has shape \(2,\); give one label, or 5"),
         (lambda m: m.fit(L, Y).sample(0), "n_samples=0"),
-        (lambda m: m.fit(L, Y).sample(5, coefficients="median"), "coefficients='median'"),
+        (lambda m: m.fit(L, Y).set_params(coefficients="median").sample(5), "coefficients='median'"),
         (lambda m: m.fit(L, Y).interpolate([0] * 3, [1] * 3, y=1, path="curved"), "path='curved'"),
         (lambda m: m.set_params(conditional="both").fit(L, Y).transform(L), "the code depends on the class"),
         (lambda m: m.set_params(clip=(1, 0)).fit(L, Y), r"clip=\(1, 0\)"),
         (lambda m: m.set_params(coefficients=0).fit(L, Y), "coefficients=0"),
         (lambda m: m.set_params(decoder=MMLR()).fit(L[:20], [1] * 17 + [4] * 3), "class 4 has 3 rows and a code of 3"),
         (lambda m: m.set_params(conditional="both").fit(L[:20], [1] * 17 + [4] * 3), "class 4: n_components=3"),
-        (lambda m: m.set_params(decoder=MMLR()).fit(L, Y).sample(5, noise=True), "MMLR has no law of its coefficients"),
-        (lambda m: m.set_params(decoder=MMLR()).fit(L, Y).sample(5, coefficients=9), "or a VariationalMMLR"),
+        (
+            lambda m: m.set_params(decoder=MMLR()).fit(L, Y).sample(5, noise=True),
+            "MMLR has no posterior of its coef",
+        ),
+        (lambda m: m.set_params(decoder=MMLR(), coefficients=9).fit(L, Y).sample(5), "or a VariationalMMLR"),
         (lambda m: m.fit(L, L[:, 0]), "Unknown label type"),
         (lambda m: m.set_params(clip=1).fit(L, Y), "clip=1; give None or a pair"),
     ],

@@ -26,7 +26,8 @@ def fade(path):
 @pytest.mark.statement("C37")
 @pytest.mark.parametrize("standardize", [False, True])
 @pytest.mark.parametrize(
-    "decoder", [MMLR(), MMLR(alpha=3.0), VariationalMMLR(), VariationalMMLR(family="mean-field", noise="fixed")]
+    "decoder",
+    [MMLR(), MMLR(alpha=3.0), VariationalMMLR(), VariationalMMLR(family="mean-field", noise="fixed", prior="fixed")],
 )
 @pytest.mark.parametrize(
     ("encoder", "conditional"),
@@ -50,7 +51,7 @@ def test_a_straight_path_is_the_cross_fade_of_its_ends(encoder, conditional, dec
 def test_a_kept_draw_and_an_average_of_draws_cross_fade_too(n_draws):
     X, _ = labelled()
     Z = PCA(3).fit_transform(X)
-    B, b = VariationalMMLR(noise="fixed").fit(Z, X).sample_average_coef(n_draws, 0)
+    B, b = VariationalMMLR(noise="fixed", prior="fixed").fit(Z, X).sample_average_coef(n_draws, 0)
     path = ((1 - STEPS) * Z[0] + STEPS * Z[1]) @ B.T + b
     assert_allclose(path, fade(path), atol=ROUNDING)
 
@@ -96,7 +97,7 @@ def test_clipping_and_fresh_coefficients_are_no_cross_fades():
     ends = model.transform(X[y == 4][:2])
     path = model.interpolate(*ends, len(STEPS), y=4)
     assert np.abs(path - fade(path)).max() > 0.1
-    decoder = VariationalMMLR(noise="fixed").fit(model.transform(X[y == 4]), X[y == 4])
+    decoder = VariationalMMLR(noise="fixed", prior="fixed").fit(model.transform(X[y == 4]), X[y == 4])
     Z = (1 - STEPS) * ends[0] + STEPS * ends[1]
     fresh = decoder.sample_y(Z, 1, 0, noise=False)[0]
     spread = np.sqrt(np.c_[Z, np.ones(len(Z))] @ decoder.coef_cov_ @ np.c_[Z, np.ones(len(Z))].T).diagonal().min()

@@ -25,7 +25,7 @@ def test_the_noise_of_a_fresh_decoder_averages_to_the_two_traces():
     Phi = np.c_[Z, np.ones(40)]
     values = np.linalg.eigvalsh(Phi.T @ Phi)
     for family in ("full", "mean-field"):
-        model = VariationalMMLR(family, "fixed", 0.3, prior_variance=2.0, solver="newton").fit(Z, X)
+        model = VariationalMMLR(family, "fixed", 0.3, prior="fixed", prior_variance=2.0).fit(Z, X)
         average = np.mean(np.sum(Phi @ model.coef_cov_ * Phi, axis=1))
         assert 0.9 * 0.3 * 4 / 40 < average < 0.3 * 4 / 40  # the prior takes off a few percent here
         if family == "full":
@@ -64,15 +64,15 @@ def test_averaging_collapses_while_the_class_stays_outside_with_nothing_random()
     X, y = labelled()
     pca = PCA(4).fit(X)
     V, zero = pca.components_, np.zeros(12)
-    pooled = VariationalMMLR(noise="fixed").fit(pca.transform(X), X - pca.mean_)
+    pooled = VariationalMMLR(noise="fixed", prior="fixed").fit(pca.transform(X), X - pca.mean_)
     room = (12 - 4) * np.trace(pooled.coef_cov_[:4, :4])  # expected energy of one draw's B outside the span
     for n_draws in (1, 100, 10_000):
         drawn = [pooled.sample_average_coef(n_draws, seed)[0] for seed in range(200)]
         outside = [outside_span(B.T, V, zero) * np.sum(B**2) for B in drawn]
         assert abs(np.mean(outside) - room / n_draws) < 5 * np.std(outside) / np.sqrt(200)
-    model = LinearGenerativeModel(PCA(4), VariationalMMLR(noise="fixed")).fit(X, y)
+    model = LinearGenerativeModel(PCA(4), VariationalMMLR(noise="fixed", prior="fixed")).fit(X, y)
     for coefficients in ("mean", 1, 5000):  # no fresh draw: one affine map, whatever its law was
-        drawn, _ = model.sample(50, 7, coefficients=coefficients, random_state=0)
+        drawn, _ = model.set_params(coefficients=coefficients).sample(50, 7, random_state=0)
         assert np.linalg.matrix_rank(drawn - drawn.mean(axis=0), tol=1e-9 * np.linalg.norm(drawn)) == 4
     for label in (1, 4, 7):
         steady = outside_span(model.decoders_[label].coef_.T, V, zero)
@@ -96,7 +96,7 @@ def test_a_noise_of_one_is_above_what_the_digits_leave_over_and_rare_pixels_are_
             plain = MMLR().fit_moments(cross)
             left = cross.mean_squared_distance(plain.coef_, plain.intercept_) / 784
             assert left < most
-            fixed, learned = VariationalMMLR(noise="fixed"), VariationalMMLR()
+            fixed, learned = VariationalMMLR(noise="fixed", prior="fixed"), VariationalMMLR()
             assert learned.fit_moments(cross).noise_variance_[0] == pytest.approx(left, rel=0.1)
             assert np.trace(fixed.fit_moments(cross).coef_cov_) > np.trace(learned.coef_cov_)
     inked = (X > 0).mean(axis=0)
@@ -128,7 +128,7 @@ def test_bayes_rule_returns_one_evidence_at_whatever_coefficients_one_tries_and_
     assert np.ptp(evidences) < 1e-4
     closed = log_evidence(design, noise, precision)
     assert evidences[0] == pytest.approx(closed, abs=1e-4)
-    full = VariationalMMLR(noise="fixed", noise_variance=1.0).fit_moments(cross)
+    full = VariationalMMLR(noise="fixed", prior="fixed", noise_variance=1.0).fit_moments(cross)
     assert full.elbo_ == pytest.approx(closed, rel=1e-9)
     mean_field = model.decoders_[6]
     assert elbo(mean_field.posterior_, design, noise, precision) < closed - 1000  # nats; seen: 7,000

@@ -128,7 +128,7 @@ def talk_moments(digits):
 
 
 def talk_decoder(cross, k):
-    return VariationalMMLR(noise="fixed", noise_variance=1.0).fit_moments(cross.leading(k))
+    return VariationalMMLR(noise="fixed", prior="fixed", noise_variance=1.0).fit_moments(cross.leading(k))
 
 
 @pytest.mark.statement("C28", "L9")
@@ -159,7 +159,7 @@ def test_the_pooled_law_does_not_explain_figure_5_and_the_gain_of_the_class_deco
 def test_rare_pixels_make_most_of_the_gain_of_class_decoders_on_digits(digits):
     X, y = digits
     often = (X > 0).mean(axis=0) >= 0.01
-    noise_one = VariationalMMLR(noise="fixed", noise_variance=1.0)
+    noise_one = VariationalMMLR(noise="fixed", prior="fixed", noise_variance=1.0)
     gain = []
     for images in (X, X[:, often]):
         talk = LinearGenerativeModel(PCA(64), noise_one, StandardNormal(), standardize=True).fit(images, y)
@@ -181,7 +181,7 @@ def test_reconstruction_by_pca_never_gets_worse_with_k_where_class_decoders_and_
     model = LinearGenerativeModel(PCA(128), MMLR(), StandardNormal(), conditional="none").fit(X, y)
     assert (np.diff(model.reconstruction_error(T)) <= 1e-9).all()  # rounding: 1e-15 of a total of some 50, and more
     # The talk's class decoders on standardised pixels: better and better in training, and not on new digits.
-    noise_one = VariationalMMLR(noise="fixed", noise_variance=1.0)
+    noise_one = VariationalMMLR(noise="fixed", prior="fixed", noise_variance=1.0)
     talk = LinearGenerativeModel(PCA(64), noise_one, StandardNormal(), standardize=True).fit(X, y)
     assert (np.diff(talk.reconstruction_error(X, y, (4, 8, 16, 32, 64))) < 0).all()
     new = talk.reconstruction_error(T, T_labels, (4, 16, 64))

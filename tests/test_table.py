@@ -118,7 +118,7 @@ def test_the_talks_mean_field_and_the_exact_posterior_draw_the_same_mean_images(
     """So the table has one row for both, at the same noise and prior."""
     X, y = load_mnist()
     X = X.astype(np.float64)
-    exact = LinearGenerativeModel(PCA(16), VariationalMMLR(noise="fixed", noise_variance=1.0)).fit(X, y)
+    exact = LinearGenerativeModel(PCA(16), VariationalMMLR(noise="fixed", prior="fixed", noise_variance=1.0)).fit(X, y)
     talk = table.linear("PCA", "the talk's", "class Gaussian", 16).fit(X, y)
     for label, decoder in talk.decoders_.items():
         assert np.abs(decoder.coef_ - exact.decoders_[label].coef_).max() < 1e-8  # two ways to solve one system
