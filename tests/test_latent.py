@@ -106,7 +106,7 @@ Z, Y = codes()
         (lambda: ClassGaussian().fit(Z, Y).sample(0, "bag"), "n_samples=0"),
         (lambda: ClassMixture().fit(Z, [np.nan] * 300), "None or NaN"),
         (lambda: ClassGaussian().fit(Z, Y).sample(3, ["bag"]), r"y has shape \(1,\); give one label, or 3"),
-        (lambda: ClassGaussian().fit(Z, Y).log_prob(Z[:, :2], Y), "2 codes a row, the law was fitted with 3"),
+        (lambda: ClassGaussian().fit(Z, Y).log_prob(Z[:, :2], Y), "2 codes a row but the model was fitted with 3"),
         (lambda: ClassMixture(400).fit(Z, Y), "rows but n_components=400"),
         (lambda: ClassGaussian().fit(Z, Y[:4]), "one label a row"),
         (lambda: straight([0, 1], [1, 1], 1), "n_steps=1"),
