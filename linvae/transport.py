@@ -113,8 +113,8 @@ def _cheapest(a: Array, b: Array, C: Array, max_iter: int) -> float:
     if cost <= (len(a) + len(b)) * np.finfo(float).eps * (a @ C @ b):  # what the rounding of masses may cost
         return cost * scale
     raise RuntimeError(
-        f"the distance is lost in rounding: a plan costs {cost * scale:.6g}, no proof of its being the cheapest was "
-        f"found, and the farthest images lie {C.max() * scale:.6g} apart; drop or rescale outliers"
+        f"the distance is lost in rounding: the farthest images lie {C.max() / cost:.3g} times as far apart as a plan "
+        f"costs, which no bound met within {GAP:.0e} of itself; drop or rescale outliers"
     )
 
 

@@ -244,7 +244,7 @@ def test_an_outlier_that_both_samples_hold_leaves_the_others_exact(far, d):
     assert wasserstein1(X, Y) == pytest.approx(truth, rel=1e-9)  # the stated gap; before, 35 % off at 1e14
 
 
-@pytest.mark.parametrize("far", FAR)
+@pytest.mark.parametrize("far", [*FAR, 1e308])
 def test_an_outlier_without_mass_is_no_outlier(far):
     X, Y = np.random.default_rng(0).random((2, 30, 3))
     X[0], weights = far, np.r_[0.0, np.full(29, 1 / 29)]
@@ -260,14 +260,12 @@ def test_an_outlier_of_one_sample_costs_what_it_must(far):
     )  # nearly all of it is this image's
 
 
-@pytest.mark.parametrize("far", FAR)
+@pytest.mark.parametrize("far", [1e4, 1e10, 1e12, 1e14, 1e16, 1e18])
 def test_a_far_image_of_tiny_mass_is_counted_right_or_refused(far):
     X, Y = np.random.default_rng(0).random((2, 30, 1))
     X[0], weights = far, np.r_[1 / far, np.full(29, (1 - 1 / far) / 29)]
-    if far > 1e8:  # the flow of such a mass is known to 1e-17, which costs 1e-9 out there
-        with pytest.raises(
-            RuntimeError, match=r"no proof of its being the cheapest was found.*drop or rescale outliers"
-        ):
+    if far > 1e4:  # flows are known to 1e-17 or so, which from 1e8 on costs more than 1e-9
+        with pytest.raises(RuntimeError, match=r"times as far apart as a plan costs, .*drop or rescale outliers"):
             wasserstein1(X, Y, x_weights=weights)
     else:
         theirs = wasserstein_distance(X[:, 0], Y[:, 0], weights)
