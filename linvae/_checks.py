@@ -89,6 +89,20 @@ def check_rows(X: Any, name: str) -> Array:
     return X
 
 
+def check_floats(X: Any, name: str) -> Array:
+    """Return finite rows X (n, d), at least one, as float64 in C order: what distances and densities are made of."""
+    check_whole(X if hasattr(X, "dtype") else np.asarray(X), name)
+    return np.asarray(check_array(check_rows(X, name), dtype=np.float64, order="C", input_name=name))
+
+
+def check_pair(X: Any, Y: Any) -> tuple[Array, Array]:
+    """Return two samples (n, d) and (m, d) as float64, or say that their widths differ."""
+    X, Y = check_floats(X, "X"), check_floats(Y, "Y")
+    if X.shape[1] != Y.shape[1]:
+        raise ValueError(f"X has {X.shape[1]} pixels and Y has {Y.shape[1]}; give images of equal width")
+    return X, Y
+
+
 def check_images(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool = True, **options: Any) -> Any:
     """Return the images X (n, d) that an estimator is given, and the targets y (n,) or (n, m) if there are any.
 
@@ -162,6 +176,7 @@ def group_rows(y: Any, n: int) -> tuple[list[Hashable], list[Array]]:
 
 def repeat_label(y: Any, n: int) -> Array:
     """Return n labels: y itself if it is an array of n, or one label repeated."""
+    check_unmasked(y, "y")
     labels = np.asarray(y)
     if labels.ndim == 0:
         labels = np.full(n, y)

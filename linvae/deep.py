@@ -1,4 +1,4 @@
-"""The deep rivals: the same parts as the linear model, an encoder, a decoder and a law of the code, each map a network.
+"""The deep rivals: an encoder, a decoder and a distribution of the code, as the linear model has; each map a network.
 
     loss(x) = cross-entropy(x, x_hat(z)) + beta KL(N(m(x), diag s(x)^2) | N(0, I)),    z = m(x) + s(x) noise
 
@@ -54,7 +54,10 @@ def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
 
 
 class _DeepGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Share all but the loss and the law: networks d-hidden-k and k-hidden-d, ReLU inside, a sigmoid at the end."""
+    """Share all but the loss and the distribution of the code.
+
+    The networks are d-hidden-k and k-hidden-d, ReLU inside, a sigmoid at the end.
+    """
 
     _conditional = False  # a one-hot label beside the input of both networks
     _outputs_per_code = 1
@@ -63,14 +66,14 @@ class _DeepGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     def _loss(self, x: Tensor, labels: Tensor, generator: Any) -> Tensor:
         raise NotImplementedError
 
-    def _law(self) -> Any:
+    def _distribution(self) -> Any:
         raise NotImplementedError
 
     def _takes_labels(self) -> bool:
         return self._conditional
 
     def _needs_labels(self) -> bool:
-        return self._conditional or isinstance(self._law(), ClassGaussian)
+        return self._conditional or isinstance(self._distribution(), ClassGaussian)
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Any:
         """Train by Adam on images X (n, d) of intensities in [0, 1] and, where they are used, labels y (n,).
@@ -119,7 +122,7 @@ class _DeepGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             epochs.set_postfix(nats=f"{self.loss_trace_[epoch]:.1f}")
         if not all(part.isfinite().all() for part in weights):
             raise ValueError(f"the weights overflowed in the last steps; lower learning_rate={self.learning_rate}")
-        self._fit_law(self._encode(images, labels), y, rng)
+        self._fit_distribution(self._encode(images, labels), y, rng)
         return self
 
     def _read(self, X: ArrayLike, y: Any) -> tuple[Array, Any]:
@@ -139,12 +142,12 @@ class _DeepGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         self.class_counts_ = [len(part) for part in rows]
         return images, y
 
-    def _fit_law(self, codes: Array, y: Any, rng: np.random.RandomState) -> None:
-        law = clone(self._law())
-        if "random_state" in law.get_params() and law.random_state is None:
-            law.set_params(random_state=rng.randint(2**31 - 1))
-        pooled = y is None and hasattr(law, "fit_moments")
-        self.latent_ = law.fit_moments({None: Moments.of(codes)}) if pooled else law.fit(codes, y)
+    def _fit_distribution(self, codes: Array, y: Any, rng: np.random.RandomState) -> None:
+        latent = clone(self._distribution())
+        if "random_state" in latent.get_params() and latent.random_state is None:
+            latent.set_params(random_state=rng.randint(2**31 - 1))
+        pooled = y is None and hasattr(latent, "fit_moments")
+        self.latent_ = latent.fit_moments({None: Moments.of(codes)}) if pooled else latent.fit(codes, y)
 
     def _one_hot(self, y: Any, n: int) -> Tensor:
         """Return the labels as networks take them: (n, classes), or (n, 0) for networks that are not told."""
@@ -184,14 +187,14 @@ class _DeepGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         return self.inverse_transform(self.transform(X, y), y)
 
     def sample(self, n_samples: int = 1, y: Any = None, random_state: Any = None) -> tuple[Array, Any]:
-        """Draw n_samples images: a label, a code from its law, the mean image of that code (no pixel noise).
+        """Draw n_samples images: a label, a code from its distribution, the mean image of that code (no pixel noise).
 
         Parameters
         ----------
         n_samples : int
         y : label, array (n_samples,) or None
             None draws labels by their frequencies in training; a model fitted without labels ignores y.
-        random_state : int, RandomState or None
+        random_state : int, RandomState, Generator or None
 
         Returns
         -------
@@ -241,10 +244,10 @@ class VAE(_DeepGenerativeModel):
         Of Adam (Kingma and Ba 2015).
     beta : float
         Weight of the KL divergence, 0 or more (Higgins et al. 2017); 1 is the VAE.
-    latent : law or None
+    latent : distribution or None
         None means StandardNormal(), the VAE's own.  Any other of `linvae.latent` is fitted to the codes m(x) of the
         training images afterwards (Ghosh et al. 2020); the networks do not see the labels even then.
-    random_state : int, RandomState or None
+    random_state : int, RandomState, Generator or None
         Of first weights, order of the rows and noise.
     verbose : bool
         Show a progress bar.
@@ -253,7 +256,7 @@ class VAE(_DeepGenerativeModel):
     ----------
     encoder_, decoder_ : torch.nn.Sequential
         From image to m(x) and ln s(x)^2, and from code to the logits of the pixels.
-    latent_ : law
+    latent_ : distribution
         Of the code, from `linvae.latent`.
     loss_trace_ : array (n_epochs,)
         Mean loss of each epoch, as the weights moved through it; nats an image.
@@ -305,7 +308,7 @@ class VAE(_DeepGenerativeModel):
         logits = self.decoder_(_join(mean + (log_variance / 2).exp() * noise, labels))
         return (cross_entropy(logits, x) + self.beta * kl_to_standard_normal(mean, log_variance)).mean()
 
-    def _law(self) -> Any:
+    def _distribution(self) -> Any:
         return StandardNormal() if self.latent is None else self.latent
 
     def _takes_labels(self) -> bool:
@@ -328,22 +331,22 @@ class CVAE(VAE):
 
 
 class Autoencoder(_DeepGenerativeModel):
-    """A deterministic autoencoder, and a law fitted to its training codes afterwards (Ghosh et al. 2020).
+    """A deterministic autoencoder, and a distribution fitted to its training codes afterwards (Ghosh et al. 2020).
 
     The networks and the cross-entropy are those of `VAE`; there is no noise, no KL divergence and none of the
-    regularisers of Ghosh et al.  The networks see no labels, the law does.
+    regularisers of Ghosh et al.  The networks see no labels, the distribution of the code does.
 
     Parameters
     ----------
     n_components, hidden, n_epochs, batch_size, learning_rate, random_state, verbose
         As in `VAE`.
-    latent : law or None
+    latent : distribution or None
         Any of `linvae.latent`; None means ClassGaussian(), which needs labels in `fit`.  Without them `ClassMixture`
-        fits one law to all codes.
+        fits one distribution to all codes.
 
     Attributes
     ----------
-    As in `VAE`; the encoder gives the code alone, and `n_parameters_` leaves out the law's.
+    As in `VAE`; the encoder gives the code alone, and `n_parameters_` leaves out those of the distribution.
     """
 
     def __init__(
@@ -369,7 +372,7 @@ class Autoencoder(_DeepGenerativeModel):
     def _loss(self, x: Tensor, labels: Tensor, generator: Any) -> Tensor:
         return cross_entropy(self.decoder_(self.encoder_(x)), x).mean()
 
-    def _law(self) -> Any:
+    def _distribution(self) -> Any:
         return ClassGaussian() if self.latent is None else self.latent
 
     def _takes_labels(self) -> bool:

@@ -1,4 +1,4 @@
-"""Laws of the code given the label, and paths between codes.
+"""Distributions of the code given the label, and paths between codes.
 
 A generative model needs p(z | label); the talk never states one.  The one equation: z | l ~ N(m_l, C_l), with m_l and
 C_l the mean and covariance of the codes of class l.  Chapter: "The linear generative model".
@@ -11,17 +11,29 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import eigh
+from scipy.linalg import eigh, svd
 from sklearn.base import BaseEstimator
 from sklearn.mixture import GaussianMixture
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from ._checks import Array, check_count, check_random_state, group_rows, known_rows, repeat_label
+from ._checks import (
+    CODE_TYPES,
+    Array,
+    check_choice,
+    check_codes,
+    check_count,
+    check_floats,
+    check_random_state,
+    check_unmasked,
+    group_rows,
+    known_rows,
+    repeat_label,
+)
 from .moments import RANK_TOLERANCE, Moments
 
 
-class _LatentLaw(BaseEstimator):
-    """Share the bookkeeping of labels: a law holds one density for each class."""
+class _LatentDistribution(BaseEstimator):
+    """Share the bookkeeping of labels: a distribution holds one density for each class."""
 
     n_features_in_: int
     classes_: list[Hashable]
@@ -45,28 +57,26 @@ class _LatentLaw(BaseEstimator):
     def log_prob(self, Z: ArrayLike, y: Any) -> Array:
         """Return ln p(z | label) of each row of Z (n, k), in nats, shape (n,)."""
         check_is_fitted(self)
-        codes: Array = check_array(Z, dtype=np.float64)
-        if codes.shape[1] != self.n_features_in_:
-            raise ValueError(f"Z has {codes.shape[1]} codes a row, the law was fitted with {self.n_features_in_}")
+        codes = check_codes(Z, self.n_features_in_).astype(np.float64, copy=False)
         result = np.empty(len(codes))
         for label, rows in known_rows(repeat_label(y, len(codes)), self.classes_).items():
             result[rows] = self._log_density(label, codes[rows])
         return result
 
 
-class _MomentLaw(_LatentLaw):
-    """Share `fit` among the laws that are functions of moments."""
+class _MomentDistribution(_LatentDistribution):
+    """Share `fit` among the distributions that are functions of moments."""
 
     def fit_moments(self, class_moments: dict[Hashable, Moments]) -> Any:
         raise NotImplementedError
 
     def fit(self, Z: ArrayLike, y: ArrayLike) -> Any:
         """Fit on codes Z (n, k) and labels y (n,)."""
-        return self.fit_moments(Moments.by_class(check_array(Z, dtype=np.float64), y))
+        return self.fit_moments(Moments.by_class(check_floats(Z, "Z"), y))
 
 
-class StandardNormal(_MomentLaw):
-    """z ~ N(0, I) whatever the label: the law of a VAE's codes, and the talk's."""
+class StandardNormal(_MomentDistribution):
+    """z ~ N(0, I) whatever the label: the distribution of a VAE's codes, and the talk's."""
 
     def fit_moments(self, class_moments: dict[Hashable, Moments]) -> StandardNormal:
         """Learn the labels and the number of codes; nothing else is fitted."""
@@ -81,11 +91,12 @@ class StandardNormal(_MomentLaw):
         return -0.5 * (self.n_features_in_ * np.log(2 * np.pi) + np.einsum("ij,ij->i", Z, Z))
 
 
-class ClassGaussian(_MomentLaw):
+class ClassGaussian(_MomentDistribution):
     """z | l ~ N(m_l, C_l), the mean and covariance of the codes of each class.
 
-    Ghosh et al. 2020 fit a law to the codes of a trained autoencoder in this way.  Where a class's codes lie in a flat
-    subspace its draws stay in it, and `log_prob` is an error.
+    Ghosh et al. 2020 fit a distribution to the codes of a trained autoencoder in this way.  Where a class's codes lie
+    in a flat subspace its draws stay in it, and `log_prob` is an error.  Flat is judged with every code scaled to
+    variance 1, so units do not matter.
     """
 
     def fit_moments(self, class_moments: dict[Hashable, Moments]) -> ClassGaussian:
@@ -94,26 +105,39 @@ class ClassGaussian(_MomentLaw):
         self.n_features_in_ = Moments.pool(class_moments).mean.size
         self.means_ = {label: m.mean for label, m in class_moments.items()}
         self.covariances_ = {label: m.covariance for label, m in class_moments.items()}
-        self._spectra = {label: eigh(C) for label, C in self.covariances_.items()}
+        self._spectra = {label: _spectrum(m) for label, m in class_moments.items()}
         return self
 
     def _draw(self, label: Hashable, n: int, rng: np.random.RandomState) -> Array:
-        values, vectors = self._spectra[label]
-        # The symmetric root: the same draws whatever the signs of the eigenvectors.
-        root = vectors * np.sqrt(np.where(values > RANK_TOLERANCE * values[-1], values, 0)) @ vectors.T
-        return self.means_[label] + rng.standard_normal((n, self.n_features_in_)) @ root
+        scale, values, vectors = self._spectra[label]
+        root = scale[:, None] * vectors * np.sqrt(values)  # each row in the unit of its code
+        # Turned into the symmetric root of the covariance: the same draws whatever the signs of the eigenvectors.
+        left, _, right = svd(root)
+        return self.means_[label] + rng.standard_normal((n, self.n_features_in_)) @ (root @ right.T @ left.T).T
 
     def _log_density(self, label: Hashable, Z: Array) -> Array:
-        values, vectors = self._spectra[label]
-        if values[0] <= RANK_TOLERANCE * values[-1]:
+        scale, values, vectors = self._spectra[label]
+        if not values.all():
             raise ValueError(
                 f"the codes of class {label!r} lie in a flat subspace and have no density; use fewer codes"
             )
-        white = (Z - self.means_[label]) @ vectors / np.sqrt(values)
-        return -0.5 * (len(values) * np.log(2 * np.pi) + np.log(values).sum() + np.einsum("ij,ij->i", white, white))
+        white = (Z - self.means_[label]) / scale @ vectors / np.sqrt(values)
+        log_det = np.log(values).sum() + 2 * np.log(scale).sum()
+        return -0.5 * (len(values) * np.log(2 * np.pi) + log_det + np.einsum("ij,ij->i", white, white))
 
 
-class ClassMixture(_LatentLaw):
+def _spectrum(moments: Moments) -> tuple[Array, Array, Array]:
+    """Return the deviation (k,) of each code, and eigenvalues and eigenvectors of the correlations, 0 where flat."""
+    C = moments.covariance
+    scale = np.sqrt(np.diag(C))
+    varies = scale > moments.n * np.finfo(float).eps * np.abs(moments.mean)  # or it is a constant but for rounding
+    scale = np.where(varies, scale, 0)
+    unit = np.where(varies, scale, 1)
+    values, vectors = eigh(np.where(np.outer(varies, varies), C, 0) / unit / unit[:, None])
+    return scale, np.where(values > RANK_TOLERANCE * values[-1], values, 0), vectors
+
+
+class ClassMixture(_LatentDistribution):
     """z | l ~ a mixture of Gaussians for each class; needs rows (scikit-learn's GaussianMixture).
 
     Parameters
@@ -122,7 +146,7 @@ class ClassMixture(_LatentLaw):
         Gaussians for each class, at most as many as the class has rows.
     reg_covar : float
         Added to the diagonal of every covariance.
-    random_state : int, RandomState or None
+    random_state : int, RandomState, Generator or None
     """
 
     def __init__(self, n_components: int = 3, reg_covar: float = 1e-6, random_state: Any = None):
@@ -132,7 +156,7 @@ class ClassMixture(_LatentLaw):
 
     def fit(self, Z: ArrayLike, y: ArrayLike) -> ClassMixture:
         """Fit on codes Z (n, k) and labels y (n,)."""
-        codes: Array = check_array(Z, dtype=np.float64)
+        codes = check_floats(Z, "Z")
         labels = repeat_label(y, len(codes))
         self.classes_ = [None] if y is None or labels[0] is None else group_rows(y, len(codes))[0]
         self.n_features_in_ = codes.shape[1]
@@ -200,15 +224,15 @@ PATHS = {"straight": straight, "great-circle": great_circle}
 def _ends(a: ArrayLike, b: ArrayLike, n_steps: int) -> tuple[Array, Array]:
     if check_count("n_steps", n_steps) < 2:
         raise ValueError(f"n_steps={n_steps}; a path has two ends, give 2 or more")
-    ends: Array = check_array(np.stack([np.asarray(a), np.asarray(b)]), dtype=[np.float64, np.float32])
+    for name, end in (("a", a), ("b", b)):
+        check_unmasked(end, name)
+    ends: Array = check_array(np.stack([np.asarray(a), np.asarray(b)]), dtype=CODE_TYPES)
     return ends[0], ends[1]
 
 
 def path_between(a: ArrayLike, b: ArrayLike, n_steps: int, path: str) -> Array:
     """Return n_steps codes from a (k,) to b (k,) on the path of that name, ends included: (n_steps, k)."""
-    if path not in PATHS:
-        raise ValueError(f"path={path!r}; choose one of {', '.join(map(repr, PATHS))}")
-    return PATHS[path](a, b, n_steps)
+    return PATHS[check_choice("path", path, PATHS)](a, b, n_steps)
 
 
 def drawn_labels(y: Any, n: int, known: list[Hashable], counts: list[int], rng: np.random.RandomState) -> Array:

@@ -1,7 +1,8 @@
 """Scores: arrays in, numbers out.
 
-No score is a judge alone, so `scorecard` sets each beside what real images and cheap fakes get at the same size.  The
-distances between laws live in `linvae.transport` and are offered here too.  The one equation here is `outside_span`'s:
+No score is a judge alone, so `scorecard` sets each beside what real images and controls get at the same size.  The
+distances between distributions live in `linvae.transport` and are offered here too.  The one equation here is that of
+`outside_span`:
 
     |(I - P)(x - mu)|^2 / |x - mu|^2,    P the projector on the span
 
@@ -24,14 +25,23 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.utils.validation import check_array
 
-from ._checks import Array, check_count, check_random_state, check_rows, group_rows
+from ._checks import (
+    CODE_TYPES,
+    Array,
+    check_choice,
+    check_count,
+    check_pair,
+    check_random_state,
+    check_rows,
+    check_unmasked,
+    group_rows,
+)
 from .moments import Moments
 from .transport import (
     GROUNDS,
-    _pair,
-    _power_of_two,
-    _scaled,
     gaussian_w2,
+    power_of_two,
+    scaled,
     sinkhorn_divergence,
     sliced_wasserstein,
     wasserstein1,
@@ -74,6 +84,7 @@ def outside_span(X: ArrayLike, components: ArrayLike, mean: ArrayLike) -> float:
     """
     X, V = np.asarray(check_rows(X, "X"), np.float64), check_rows(components, "components")
     precision = np.finfo(V.dtype if V.dtype.kind == "f" else np.float64).eps
+    check_unmasked(mean, "mean")
     V, mean = np.asarray(V, np.float64), np.asarray(mean, np.float64)
     if V.shape[1] != X.shape[1] or mean.shape != X.shape[1:]:
         raise ValueError(f"X {X.shape}, components {V.shape} and mean {mean.shape} differ in their number of pixels")
@@ -83,7 +94,7 @@ def outside_span(X: ArrayLike, components: ArrayLike, mean: ArrayLike) -> float:
     if not centred.any():
         raise ValueError(f"no energy to share out: there are {len(X)} rows, and each equals the mean; give other rows")
     centred /= np.abs(centred).max()
-    V = V / _power_of_two(np.abs(V).max(initial=0))
+    V = V / power_of_two(np.abs(V).max(initial=0))
     lengths = np.linalg.norm(V, axis=1, keepdims=True)
     directions = V / np.where(lengths > 0, lengths, 1)  # of unit length, so that rank is a question of angles alone
     Q = orth(directions.T, rcond=max(V.shape) * precision)
@@ -114,11 +125,11 @@ def variability(X: ArrayLike, threshold: float = 0.95) -> int:
 def two_sample_accuracy(
     X: ArrayLike, Y: ArrayLike, classifier: Any = "1-nn", *, n_folds: int = 5, random_state: Any = None
 ) -> float:
-    """Return how often a classifier tells held-out images of X from images of Y: 1/2 if the two laws are one.
+    """Return how often a classifier tells held-out images of X from images of Y: 1/2 if the two distributions are one.
 
     A classifier two-sample test (Friedman 2003; Lopez-Paz and Oquab 2017) on shuffled folds.  Its standard error under
-    equal laws is a little above 1 / (2 sqrt(2 n)), for folds share rows.  A 1-nearest-neighbour score well below 1/2
-    means copies: a sample and itself score about 1 / (2 n_folds).
+    equal distributions is a little above 1 / (2 sqrt(2 n)), for folds share rows.  A 1-nearest-neighbour score well
+    below 1/2 means copies: a sample and itself score about 1 / (2 n_folds).
 
     Parameters
     ----------
@@ -126,21 +137,19 @@ def two_sample_accuracy(
         Equally many of each, or 1/2 would not be the score of chance.
     classifier : "1-nn", "random-forest" or a scikit-learn classifier
     n_folds : int
-    random_state : int, RandomState or None
+    random_state : int, RandomState, Generator or None
 
     Raises
     ------
     ValueError
         If X and Y differ in shape, there are fewer rows than folds, or the classifier is none or its name unknown.
     """
-    X, Y = _pair(X, Y)
+    X, Y = check_pair(X, Y)
     if len(X) != len(Y):
         raise ValueError(f"there are {len(X)} images of X and {len(Y)} of Y; give as many of each")
     rng = check_random_state(random_state)
     if isinstance(classifier, str):
-        if classifier not in CLASSIFIERS:
-            raise ValueError(f"classifier={classifier!r}; choose one of {', '.join(map(repr, CLASSIFIERS))}")
-        classifier = CLASSIFIERS[classifier]()
+        classifier = CLASSIFIERS[check_choice("classifier", classifier, CLASSIFIERS)]()
         if "random_state" in classifier.get_params():
             classifier.set_params(random_state=rng.randint(2**31 - 1))
     if not is_classifier(classifier):
@@ -154,8 +163,8 @@ def coverage(X: ArrayLike, real: ArrayLike, n_neighbors: int = 5) -> float:
     """Return the share of real images that have an image of X nearby (Naeem et al. 2020).
 
     Nearby means within the Euclidean distance to the real image's n_neighbors-th nearest other real image.  Two samples
-    of one law, equally large, score about 1 - 2^-n_neighbors.  It asks for a neighbour and not for likeness, so medians
-    and dimmed images pass.
+    of one distribution, equally large, score about 1 - 2^-n_neighbors.  It asks for a neighbour and not for likeness,
+    so medians and dimmed images pass.
 
     Parameters
     ----------
@@ -165,7 +174,7 @@ def coverage(X: ArrayLike, real: ArrayLike, n_neighbors: int = 5) -> float:
     n_neighbors : int
         Below n.
     """
-    X, real, _ = _scaled(*_pair(X, real))
+    X, real, _ = scaled(*check_pair(X, real))
     if not check_count("n_neighbors", n_neighbors) < len(real):
         raise ValueError(f"n_neighbors={n_neighbors} but there are {len(real)} real images; give a smaller number")
     centred = real - real.mean(axis=0)
@@ -180,9 +189,8 @@ def nearest_train_distance(X: ArrayLike, train: ArrayLike, ground: str = "euclid
     0 means a copy.  Read it beside the distances of new real images: a model that memorises falls below them.
     `ground` is a name known to `linvae.transport.GROUNDS`.
     """
-    X, train, unit = _scaled(*_pair(X, train))
-    if ground not in GROUNDS:
-        raise ValueError(f"ground={ground!r}; choose one of {', '.join(map(repr, GROUNDS))}")
+    X, train, unit = scaled(*check_pair(X, train))
+    check_choice("ground", ground, GROUNDS)
     # scikit-learn finds Euclidean neighbours by |x|^2 - 2 x't + |t|^2, which wants a near origin and leaves some 1e-7
     # between copies: so centre first, and measure again.
     centre = train.mean(axis=0)
@@ -207,14 +215,14 @@ def controls(train: ArrayLike, y: ArrayLike, n_samples: int, random_state: Any =
     y : array (n,)
     n_samples : int
         From 4 to n.
-    random_state : int, RandomState or None
+    random_state : int, RandomState, Generator or None
 
     Returns
     -------
     images : dict of array (n_samples, d)
     """
     rng = check_random_state(random_state)
-    train = np.asarray(check_array(train, dtype=[np.float64, np.float32], input_name="train"))
+    train = np.asarray(check_array(check_rows(train, "train"), dtype=CODE_TYPES, input_name="train"))
     if not 4 <= check_count("n_samples", n_samples) <= len(train):
         raise ValueError(f"n_samples={n_samples}; give from 4 to {len(train)}, the number of training images")
     if train.min() < 0 or train.max() > 1:
@@ -248,8 +256,8 @@ def scorecard(
 ) -> dict[str, float]:
     """Return the score of generated images X (n, d) against real ones, with its controls at the same n.
 
-    A score means nothing alone: two real samples are far apart, and some fakes beat real images.  The keys are "model"
-    and those of `controls`, whose "real" is real training images against real ones.
+    A score means nothing alone: two real samples are far apart, and some controls beat real images.  The keys are
+    "model" and those of `controls`, whose "real" is real training images against real ones.
 
     Parameters
     ----------
@@ -262,10 +270,10 @@ def scorecard(
     score : function of drawn and of real images
         Such as `wasserstein1`, `coverage`, or `functools.partial(sinkhorn_divergence, reg=5)`; `two_sample_accuracy`
         for as many real images as drawn ones.
-    random_state : int, RandomState or None
+    random_state : int, RandomState, Generator or None
         Of the controls.
     """
-    X, real = _pair(X, real)
+    X, real = check_pair(X, real)
     if real.min() < 0 or real.max() > 1:
         raise ValueError(f"real runs from {real.min():.4g} to {real.max():.4g}; give gray levels from 0 to 1")
     sets = controls(train, y_train, len(X), random_state)

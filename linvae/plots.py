@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from ._checks import Array
+from ._checks import Array, check_rows, check_unmasked
 
 COLORS = {
     "real": "#000000",
@@ -57,7 +57,7 @@ def image_grid(
     ValueError
         If there is no image, n_columns is below 1, or d pixels do not make an image of that shape.
     """
-    images = np.asarray(images)
+    images = check_rows(images, "images")
     return _draw([images[i : i + n_columns] for i in _starts(len(images), n_columns)], shape, ax)
 
 
@@ -110,6 +110,7 @@ def scree(
     """
     if not 0 < share <= 1:
         raise ValueError(f"share={share}; give a share of the variance, above 0 and up to 1")
+    check_unmasked(explained_variance_ratio, "explained_variance_ratio")
     kept = np.cumsum(explained_variance_ratio)
     total = kept[-1] if kept.size else 0.0
     if total > 1 + 1e-6:
@@ -162,7 +163,7 @@ def _draw(rows: Sequence[Array], shape: tuple[int, int] | None, ax: Axes | None)
 
 def _named_rows(named: Mapping[str, ArrayLike], shape: tuple[int, int] | None, ax: Axes | None) -> Axes:
     """Draw rows of equally many images, the name of each beside it."""
-    rows = [np.asarray(images) for images in named.values()]
+    rows = [check_rows(images, name) for name, images in named.items()]
     if len({len(row) for row in rows}) > 1:
         raise ValueError(f"rows of {[len(row) for row in rows]} images; give each row as many as the others")
     ax = _draw(rows, shape, ax)

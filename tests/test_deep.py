@@ -1,4 +1,4 @@
-"""The deep rivals: the loss by hand, laws of the code, labels, seeds, bad input, and what is said without torch.
+"""The deep rivals: the loss by hand, distributions of the code, labels, seeds, bad input, and words without torch.
 
 scikit-learn's `parametrize_with_checks` does not apply: its data lie outside [0, 1], which these models refuse.
 """
@@ -142,14 +142,14 @@ def test_an_autoencoder_draws_from_the_gaussian_of_each_classs_codes(trained, di
 
 
 @pytest.mark.parametrize("latent", [StandardNormal(), ClassMixture(2)])
-def test_a_law_that_needs_no_labels_lets_the_autoencoder_do_without(latent):
+def test_a_distribution_that_needs_no_labels_lets_the_autoencoder_do_without(latent):
     X, y = rows()
     drawn, labels = small(Autoencoder, latent=latent).fit(X).sample(7, random_state=0)
     assert drawn.shape == (7, 12)
     assert labels is None
     models = [small(Autoencoder, latent=latent).fit(X, y) for _ in range(2)]
     (drawn, labels), (again, _) = (model.sample(7, 4, random_state=0) for model in models)
-    assert_array_equal(drawn, again)  # the law is seeded too
+    assert_array_equal(drawn, again)  # the distribution is seeded too
     assert labels.tolist() == [4] * 7
 
 
@@ -202,7 +202,7 @@ def test_the_default_networks_have_the_parameters_counted_by_hand(Model, count, 
     assert model.n_parameters_ == count == sum(part.size for part in weights(model))
 
 
-def test_first_weights_follow_torchs_usual_law():
+def test_first_weights_follow_torchs_usual_distribution():
     torch_weights = torch.nn.Linear(784, 400).weight
     ours = weights(small(Autoencoder, hidden=400, learning_rate=1e-12).fit(*rows(d=784)))[0]
     assert np.abs(ours).max() <= 1 / 28 + 1e-6  # 1 / sqrt(784), rounded in float32
@@ -251,6 +251,39 @@ def test_progress_is_shown_only_when_asked_for(capfd):
 def test_an_unfitted_model_says_so(Model):
     with pytest.raises(NotFittedError):
         small(Model).sample(3)
+
+
+@each_model
+def test_a_generator_is_a_seed_and_is_moved_on(Model):
+    X, y = rows()
+    rng = np.random.default_rng(0)
+    first, second = (small(Model, random_state=rng).fit(X, y) for _ in range(2))
+    again = small(Model, random_state=np.random.default_rng(0)).fit(X, y)
+    assert not np.array_equal(weights(first)[0], weights(second)[0])
+    assert_array_equal(weights(first)[0], weights(again)[0])
+    rng = np.random.default_rng(1)
+    drawn, more = (first.sample(4, 1, rng)[0] for _ in range(2))
+    assert not np.array_equal(drawn, more)
+    assert_array_equal(drawn, first.sample(4, 1, np.random.default_rng(1))[0])
+
+
+@each_model
+def test_masked_images_codes_and_labels_are_refused(Model):
+    X, y = rows()
+    model, hidden = small(Model).fit(X, y), np.ma.masked_array(X, mask=X > 0.9)
+    codes = np.ma.masked_array(np.zeros((2, 3)), mask=np.eye(2, 3))
+    for call in (
+        lambda: small(Model).fit(hidden, y),
+        lambda: model.transform(hidden, y),
+        lambda: model.inverse_transform(codes, 1),
+        lambda: model.interpolate(codes[0], [1, 1, 1], 3, 1),
+        lambda: model.interpolate([1, 1, 1], codes[0], 3, 1),
+    ):
+        with pytest.raises(ValueError, match="is a MaskedArray, and its mask would be lost"):
+            call()
+    if Model is not VAE:  # which reads no labels
+        with pytest.raises(ValueError, match="y is a MaskedArray"):
+            small(Model).fit(X, np.ma.masked_array(y, mask=y > 1))
 
 
 X, Y = rows()
@@ -311,7 +344,7 @@ except ModuleNotFoundError as error:
     assert "CPU build" in done.stdout
 
 
-def test_a_vae_may_have_a_law_fitted_to_its_codes():
+def test_a_vae_may_have_a_distribution_fitted_to_its_codes():
     X, y = (part[:300] for part in load_mnist())
     plain = VAE(3, hidden=30, n_epochs=2, random_state=0).fit(X)
     fitted = VAE(3, hidden=30, n_epochs=2, latent=ClassGaussian(), random_state=0).fit(X, y)

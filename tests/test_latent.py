@@ -1,11 +1,13 @@
-"""Laws of the code and paths between codes: scipy and scikit-learn as rivals, Monte Carlo within stated errors."""
+"""Distributions of the code and paths between codes: SciPy and scikit-learn as rivals, Monte Carlo, bad input."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from scipy.linalg import sqrtm
 from scipy.stats import multivariate_normal
+from sklearn.base import clone
 from sklearn.mixture import GaussianMixture
 
 from linvae import ClassGaussian, ClassMixture, Moments, StandardNormal
@@ -18,20 +20,23 @@ def codes(n=300, seed=0):
     return rng.normal(size=(n, 3)) @ rng.normal(size=(3, 3)) + 4 * (y == "boot")[:, None], y
 
 
-LAWS = [StandardNormal(), ClassGaussian(), ClassMixture(2, random_state=0)]
+DISTRIBUTIONS = [StandardNormal(), ClassGaussian(), ClassMixture(2, random_state=0)]
 
 
-@pytest.mark.parametrize("law", LAWS, ids=lambda law: type(law).__name__)
-def test_draws_follow_the_log_density(law):
+@pytest.mark.parametrize("latent", DISTRIBUTIONS, ids=lambda latent: type(latent).__name__)
+def test_draws_follow_the_log_density(latent):
     Z, y = codes()
-    law = law.fit(Z, y)
-    drawn = law.sample(20_000, "boot", random_state=0)
-    # E ln p under the law itself, by two independent samples: their means agree within 5 standard errors.
-    a, b = law.log_prob(drawn[:10_000], "boot"), law.log_prob(drawn[10_000:], "boot")
-    assert abs(a.mean() - b.mean()) < 5 * np.hypot(a.std(), b.std()) / 100
+    latent = latent.fit(Z, y)
+    drawn = latent.sample(20_000, "boot", random_state=0)
+    # E ln p by draws, and by a wider normal's draws weighted with p / q: they agree within 5 standard errors.
+    wide = multivariate_normal(drawn.mean(axis=0), 2 * np.cov(drawn.T))
+    others = wide.rvs(20_000, random_state=1)
+    seen, there = latent.log_prob(drawn, "boot"), latent.log_prob(others, "boot")
+    weighted = np.exp(there - wide.logpdf(others)) * there
+    assert abs(seen.mean() - weighted.mean()) < 5 * np.hypot(seen.std(), weighted.std()) / np.sqrt(20_000)
     # And the density integrates to 1: E over draws of exp(ln q - ln p) for a narrower q is 1.
     q = multivariate_normal(drawn.mean(axis=0), np.cov(drawn.T) / 2)
-    weights = np.exp(q.logpdf(drawn) - law.log_prob(drawn, "boot"))
+    weights = np.exp(q.logpdf(drawn) - latent.log_prob(drawn, "boot"))
     assert abs(weights.mean() - 1) < 5 * weights.std() / np.sqrt(len(drawn))
 
 
@@ -41,12 +46,12 @@ def test_the_densities_are_scipys_and_scikit_learns():
     assert_allclose(StandardNormal().fit(Z, y).log_prob(Z, y), multivariate_normal(np.zeros(3)).logpdf(Z))
     gaussian = multivariate_normal(boots.mean(axis=0), np.cov(boots.T, bias=True))
     assert_allclose(ClassGaussian().fit(Z, y).log_prob(boots, "boot"), gaussian.logpdf(boots))
-    law = ClassMixture(2, random_state=0).fit(Z, y)
+    latent = ClassMixture(2, random_state=0).fit(Z, y)
     seed = np.random.RandomState(0)
     mixtures = {
-        label: GaussianMixture(2, random_state=seed.randint(2**31 - 1)).fit(Z[y == label]) for label in law.classes_
+        label: GaussianMixture(2, random_state=seed.randint(2**31 - 1)).fit(Z[y == label]) for label in latent.classes_
     }
-    assert_allclose(law.log_prob(boots, "boot"), mixtures["boot"].score_samples(boots))
+    assert_allclose(latent.log_prob(boots, "boot"), mixtures["boot"].score_samples(boots))
 
 
 def test_moments_are_enough_for_the_class_gaussian():
@@ -56,25 +61,25 @@ def test_moments_are_enough_for_the_class_gaussian():
     assert not hasattr(ClassMixture(), "fit_moments")
 
 
-@pytest.mark.parametrize("law", LAWS, ids=lambda law: type(law).__name__)
-def test_an_array_of_labels_is_answered_in_its_order(law):
+@pytest.mark.parametrize("latent", DISTRIBUTIONS, ids=lambda latent: type(latent).__name__)
+def test_an_array_of_labels_is_answered_in_its_order(latent):
     Z, y = codes()
-    law = law.fit(Z, y)
-    drawn = law.sample(300, y, random_state=0)
+    latent = latent.fit(Z, y)
+    drawn = latent.sample(300, y, random_state=0)
     assert drawn.shape == (300, 3)
-    if not isinstance(law, StandardNormal):
+    if not isinstance(latent, StandardNormal):
         assert drawn[y == "boot"].mean() > drawn[y == "bag"].mean() + 2  # the classes lie 4 apart
-    assert_allclose(drawn, law.sample(300, y, random_state=0))
+    assert_allclose(drawn, latent.sample(300, y, random_state=0))
 
 
 def test_flat_codes_are_drawn_flat_and_have_no_density():
     Z, y = codes()
     Z = np.c_[Z, Z[:, 0] + Z[:, 1]]
-    law = ClassGaussian().fit(Z, y)
-    drawn = law.sample(100, "bag", random_state=0)
+    latent = ClassGaussian().fit(Z, y)
+    drawn = latent.sample(100, "bag", random_state=0)
     assert_allclose(drawn[:, 3], drawn[:, 0] + drawn[:, 1], atol=1e-5)
     with pytest.raises(ValueError, match="flat subspace"):
-        law.log_prob(Z, y)
+        latent.log_prob(Z, y)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 9))
@@ -95,7 +100,79 @@ def test_a_great_circle_keeps_its_length_and_turns_evenly():
     assert_allclose(great_circle(a, 3 * a, 3), [a, 2 * a, 3 * a])
 
 
+def test_a_great_circle_changes_its_length_evenly():
+    path = great_circle([1.0, 0], [0, 4.0], 4)
+    assert_allclose(np.linalg.norm(path, axis=1), [1, 2, 3, 4])  # and not 4^(i/3): 1, 1.59, 2.52, 4
+
+
+def test_a_mixture_draws_each_part_by_its_weight():
+    rng = np.random.default_rng(0)
+    far = np.arange(1000) >= 900
+    latent = ClassMixture(2, random_state=0).fit(rng.normal(size=(1000, 2)) + 50 * far[:, None], np.zeros(1000))
+    drawn = latent.sample(20_000, 0, random_state=0)
+    share = np.mean(drawn[:, 0] > 25)
+    assert abs(share - 0.1) < 5 * np.sqrt(0.1 * 0.9 / 20_000)  # 5 standard errors, 0.011; equal weights give 0.5
+
+
+@pytest.mark.parametrize("unit", [1e-100, 1e-8, 1e8])
+def test_a_code_in_other_units_is_not_flat(unit):
+    Z, y = codes()
+    units = np.array([1, unit, 1])
+    plain, other = ClassGaussian().fit(Z, y), ClassGaussian().fit(Z * units, y)
+    # The density of c z is that of z over c.
+    assert_allclose(other.log_prob(Z * units, y), plain.log_prob(Z, y) - np.log(unit), rtol=1e-9)
+    drawn = other.sample(20_000, "bag", random_state=0) / units
+    C = plain.covariances_["bag"]
+    error = np.sqrt((np.outer(np.diag(C), np.diag(C)) + C**2) / 20_000)  # of each entry of a normal sample's covariance
+    assert (np.abs(np.cov(drawn.T, bias=True) - C) < 5 * error).all()
+
+
+def test_draws_pass_through_the_symmetric_root_of_the_covariance():
+    Z, y = codes()
+    latent = ClassGaussian().fit(Z, y)
+    noise = np.random.RandomState(3).standard_normal((50, 3))
+    expected = latent.means_["bag"] + noise @ sqrtm(latent.covariances_["bag"])
+    assert_allclose(latent.sample(50, "bag", random_state=3), expected, rtol=1e-10, atol=1e-12)
+
+
+def test_a_code_that_is_constant_but_for_rounding_is_flat_and_is_drawn_at_its_value():
+    Z, y = codes()
+    Z[:, 1] = 0.1 + 0.2 * (np.arange(300) % 3 / 3 + 1 - np.arange(300) % 3 / 3)  # 0.3, give or take a rounding
+    latent = ClassGaussian().fit(Z, y)
+    assert_allclose(latent.sample(50, "bag", random_state=0)[:, 1], 0.3, rtol=1e-14)
+    with pytest.raises(ValueError, match="flat subspace"):
+        latent.log_prob(Z, y)
+
+
+@pytest.mark.parametrize("latent", DISTRIBUTIONS, ids=lambda latent: type(latent).__name__)
+def test_a_generator_is_a_seed_and_is_moved_on(latent):
+    Z, y = codes()
+    rng = np.random.default_rng(0)
+    fitted = clone(latent).set_params(**{"random_state": rng} if isinstance(latent, ClassMixture) else {}).fit(Z, y)
+    rng = np.random.default_rng(1)
+    first, second = (fitted.sample(5, "bag", rng) for _ in range(2))
+    assert not np.array_equal(first, second)
+    assert_allclose(first, fitted.sample(5, "bag", np.random.default_rng(1)))
+
+
 Z, Y = codes()
+HIDDEN = np.ma.masked_array(Z, mask=Z > 1)
+
+
+@pytest.mark.parametrize("latent", DISTRIBUTIONS, ids=lambda latent: type(latent).__name__)
+def test_masked_codes_and_labels_are_refused(latent):
+    labels = np.ma.masked_array(Y, mask=Y == "bag")
+    fitted = clone(latent).fit(Z, Y)
+    for call in (lambda: clone(latent).fit(HIDDEN, Y), lambda: fitted.log_prob(HIDDEN, Y)):
+        with pytest.raises(ValueError, match="Z is a MaskedArray, and its mask would be lost"):
+            call()
+    for call in (
+        lambda: clone(latent).fit(Z, labels),
+        lambda: fitted.log_prob(Z, labels),
+        lambda: fitted.sample(300, labels),
+    ):
+        with pytest.raises(ValueError, match="y is a MaskedArray, and its mask would be lost"):
+            call()
 
 
 @pytest.mark.parametrize(
@@ -106,10 +183,12 @@ Z, Y = codes()
         (lambda: ClassGaussian().fit(Z, Y).sample(0, "bag"), "n_samples=0"),
         (lambda: ClassMixture().fit(Z, [np.nan] * 300), "None or NaN"),
         (lambda: ClassGaussian().fit(Z, Y).sample(3, ["bag"]), r"y has shape \(1,\); give one label, or 3"),
-        (lambda: ClassGaussian().fit(Z, Y).log_prob(Z[:, :2], Y), "2 codes a row, the law was fitted with 3"),
+        (lambda: ClassGaussian().fit(Z, Y).log_prob(Z[:, :2], Y), "2 codes a row but the model was fitted with 3"),
         (lambda: ClassMixture(400).fit(Z, Y), "rows but n_components=400"),
         (lambda: ClassGaussian().fit(Z, Y[:4]), "one label a row"),
         (lambda: straight([0, 1], [1, 1], 1), "n_steps=1"),
+        (lambda: straight(HIDDEN[0], Z[1], 3), "a is a MaskedArray"),
+        (lambda: great_circle(Z[0], HIDDEN[1], 3), "b is a MaskedArray"),
         (lambda: great_circle([0, 0], [1, 1], 3), "zero code"),
         (lambda: great_circle([1, 1], [-2, -2], 3), "opposite directions"),
     ],

@@ -18,6 +18,7 @@ def close_figures():
 
 
 IMAGES = np.linspace(0, 1, 7 * 16).reshape(7, 16)
+HIDDEN = np.ma.masked_array(IMAGES, mask=IMAGES > 0.5)
 
 
 def test_a_grid_holds_every_image_once_in_reading_order():
@@ -95,6 +96,10 @@ def test_the_style_is_loaded_and_every_colour_is_different():
         (lambda: plots.reconstruction_strip(IMAGES, {"original": IMAGES}), 'named "original"'),
         (lambda: plots.reconstruction_strip(IMAGES, {"k = 2": IMAGES[:3]}), r"rows of \[7, 3\] images"),
         (lambda: plots.image_grid(np.full((2, 4), 255, np.uint8)), "divide bytes by 255"),
+        (lambda: plots.image_grid(HIDDEN), "images is a MaskedArray, and its mask would be lost"),
+        (lambda: plots.reconstruction_strip(IMAGES, {"k = 2": HIDDEN}), "k = 2 is a MaskedArray"),
+        (lambda: plots.interpolation_strip({"PCA": HIDDEN}), "PCA is a MaskedArray"),
+        (lambda: plots.scree(HIDDEN[0]), "explained_variance_ratio is a MaskedArray"),
     ],
 )
 def test_bad_input_is_named(call, words):
