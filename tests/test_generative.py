@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.sparse import csr_array
+from sklearn import config_context
 from sklearn.decomposition import FactorAnalysis, KernelPCA, TruncatedSVD
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import NotFittedError
@@ -11,7 +13,18 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from linvae import LDA, MMLR, PCA, PPCA, ClassGaussian, ClassMixture, LinearGenerativeModel, Moments, StandardNormal
+from linvae import (
+    LDA,
+    MMLR,
+    PCA,
+    PPCA,
+    ClassGaussian,
+    ClassMixture,
+    LinearGenerativeModel,
+    Moments,
+    StandardNormal,
+    VariationalMMLR,
+)
 from linvae.metrics import outside_span
 
 
@@ -335,3 +348,104 @@ def test_codes_of_different_lengths_are_named():
     X = np.vstack([L[Y == 1], np.c_[L[Y == 4][:, :5], np.zeros((np.sum(Y == 4), 7))]])
     with pytest.raises(ValueError, match=r"codes of different lengths, {1: 12, 4: 5}"):
         LinearGenerativeModel(PCA(), conditional="both").fit(X, [1] * np.sum(Y == 1) + [4] * np.sum(Y == 4))
+
+
+def test_a_pixel_that_is_constant_but_for_rounding_keeps_its_unit():
+    X, y = labelled()
+    X[:, 3] = 0.3
+    X[::2, 3] = 0.1 + 0.2  # the next number to 0.3
+    model = LinearGenerativeModel(PCA(4), standardize=True).fit(X, y)
+    assert model.pixel_scale_[3] == 1 == StandardScaler().fit(X).scale_[3]
+    drawn, _ = model.sample(200, random_state=0)
+    assert_allclose(drawn[:, 3], 0.3, atol=1e-12)
+    assert_allclose(model.reconstruct(X, y)[:, 3], 0.3, atol=1e-12)
+    offset = X + 1e6  # now rounding of 1e-10 is all that varies in this pixel; the others vary as before
+    moved = LinearGenerativeModel(PCA(4), standardize=True).fit(offset, y)
+    assert_allclose(moved.pixel_scale_, model.pixel_scale_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_every_method_works_where_scikit_learn_is_set_to_give_frames(own):
+    pandas = pytest.importorskip("pandas")
+    X, y = labelled()
+    expected = LinearGenerativeModel(PCA(3), MMLR()).fit(X, y)
+
+    def check(model):
+        assert_allclose(model.reconstruction_error(X, y), expected.reconstruction_error(X, y))
+        assert_allclose(model.reconstruct(X, y), expected.reconstruct(X, y))
+        assert_allclose(model.sample(5, 4, random_state=0)[0], expected.sample(5, 4, random_state=0)[0])
+        assert model.interpolate(*np.zeros((2, 3)), y=4).shape == (10, 12)
+
+    if own:
+        check(LinearGenerativeModel(PCA(3).set_output(transform="pandas"), MMLR()).fit(X, y))
+        LinearGenerativeModel(FactorAnalysis(3).set_output(transform="pandas")).fit(X, y).reconstruction_error(X, y)
+    else:
+        with config_context(transform_output="pandas"):
+            model = LinearGenerativeModel(PCA(3), MMLR()).fit(pandas.DataFrame(X), y)
+            assert isinstance(model.transform(pandas.DataFrame(X)), pandas.DataFrame)
+            check(LinearGenerativeModel(PCA(3), MMLR()).fit(X, y))
+            LinearGenerativeModel(FactorAnalysis(3), latent=ClassMixture(2)).fit(X, y).reconstruction_error(X, y)
+            LinearGenerativeModel(PCA(3), conditional="both").fit(X, y).reconstruction_error(X, y)
+
+
+def test_a_generator_is_a_seed_that_moves_on():
+    model = LinearGenerativeModel(PCA(3)).fit(L, Y)
+    rng = np.random.default_rng(0)
+    first, second = model.sample(5, 4, random_state=rng)[0], model.sample(5, 4, random_state=rng)[0]
+    assert_allclose(model.sample(5, 4, random_state=np.random.default_rng(0))[0], first)
+    assert np.abs(first - second).max() > 0.1
+
+
+def test_a_parameter_of_a_default_part_is_named():
+    with pytest.raises(ValueError, match=r"encoder__n_components cannot be set: encoder is None.*encoder=PCA"):
+        LinearGenerativeModel().set_params(encoder__n_components=3)
+    model = LinearGenerativeModel().set_params(encoder=PCA(2), encoder__n_components=3)
+    assert model.encoder.n_components == 3
+
+
+def test_frames_with_nullable_columns_are_taken_and_missing_values_named():
+    pandas = pytest.importorskip("pandas")
+    frame, labels = pandas.DataFrame(L).astype("Float64"), pandas.Series(Y, dtype="Int64")
+    model = LinearGenerativeModel(PCA(3), MMLR()).fit(frame, labels)
+    assert_allclose(model.reconstruct(frame, labels), LinearGenerativeModel(PCA(3), MMLR()).fit(L, Y).reconstruct(L, Y))
+    text = LinearGenerativeModel(PCA(3), MMLR()).fit(L, pandas.Series(Y).astype("string"))
+    assert text.classes_ == ["1", "4", "7"]
+    labels[5] = pandas.NA
+    with pytest.raises(ValueError, match="y holds missing values"):
+        LinearGenerativeModel(PCA(3)).fit(L, labels)
+    frame.iloc[3, 3] = pandas.NA
+    with pytest.raises(ValueError, match="NaN"):
+        LinearGenerativeModel(PCA(3)).fit(frame, Y)
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "words"),
+    [
+        (np.ma.masked_less(L, 0), Y, "X is a MaskedArray, and its mask would be lost"),
+        (L, np.ma.masked_equal(Y, 4), "y is a MaskedArray"),
+        (L, csr_array(Y[:, None]), "y is a csr_array; give a plain array"),
+        (
+            L,
+            Y.astype("datetime64[D]"),
+            r"y has dtype datetime64\[D\]; labels are numbers or text, give y.astype\(str\)",
+        ),
+        (np.full((300, 2), 2**53 + 1), Y, r"X holds whole numbers beyond 2\^53"),
+        (L, [None, *Y[1:]], "y holds missing values"),
+    ],
+)
+def test_rows_and_labels_that_would_lose_something_are_refused(X, y, words):
+    with pytest.raises(ValueError, match=words):
+        LinearGenerativeModel(PCA(2)).fit(X, y)
+    if not isinstance(y, list) and y is not Y:
+        with pytest.raises(ValueError, match=words):
+            LDA().fit(X, y)
+
+
+@pytest.mark.parametrize("encoder", [PCA(2), PPCA(2), MMLR(), VariationalMMLR()])
+def test_every_estimator_refuses_a_masked_array(encoder):
+    masked = np.ma.masked_less(L, 0)
+    with pytest.raises(ValueError, match="MaskedArray"):
+        encoder.fit(masked, L)
+    fitted = encoder.fit(L, L)
+    with pytest.raises(ValueError, match="MaskedArray"):
+        (fitted.transform if hasattr(fitted, "transform") else fitted.predict)(masked)
