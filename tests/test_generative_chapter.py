@@ -45,13 +45,23 @@ def test_the_class_gaussian_is_the_likeliest_gaussian_and_matches_the_moments_of
         images = X[y == label]
         codes, m, C = model.transform(images), law.means_[label], law.covariances_[label]
         best = law.log_prob(codes, label).mean()
-        for _ in range(50):
-            root = np.linalg.cholesky(C) @ (np.eye(2) + 0.1 * rng.normal(size=(2, 2)))
-            other = multivariate_normal(m + 0.1 * np.sqrt(np.diag(C)) * rng.normal(size=2), root @ root.T)
-            assert other.logpdf(codes).mean() < best
+        m_z, C_z = codes.mean(axis=0), np.cov(codes.T, bias=True)
+        for size in (1e-3, 0.1, 1.0, 10.0):  # near and far
+            for _ in range(20):
+                root = np.linalg.cholesky(C_z) @ (np.eye(2) + size * rng.normal(size=(2, 2)))
+                other, G = m_z + size * np.sqrt(np.diag(C_z)) * rng.normal(size=2), root @ root.T
+                # What another Gaussian loses is its divergence from N(m_z, C_z), to the last digit: so no other wins.
+                ratio, off = np.linalg.solve(G, C_z), other - m_z
+                loss = 0.5 * (np.trace(ratio) - 2 - np.linalg.slogdet(ratio)[1] + off @ np.linalg.solve(G, off))
+                found = best - multivariate_normal(other, G).logpdf(codes).mean()
+                assert found == pytest.approx(loss, rel=1e-6, abs=1e-9)
+                assert loss > 0
         B, b, remade = model.decoders_[label].coef_, model.decoders_[label].intercept_, model.reconstruct(images, label)
         assert_allclose(B @ m + b, remade.mean(axis=0), atol=1e-10)
         assert_allclose(B @ C @ B.T, np.cov(remade.T, bias=True), atol=1e-10)
+        back = np.linalg.pinv(B)  # B has rank k, so the images' moments tell the codes': no other Gaussian does this
+        assert_allclose(back @ (remade.mean(axis=0) - b), m, atol=1e-10)
+        assert_allclose(back @ np.cov(remade.T, bias=True) @ back.T, C, atol=1e-10)
         # Least squares: the mean is the images' own, and so is the covariance once the residuals' is added.
         assert_allclose(B @ m + b, images.mean(axis=0), atol=1e-10)
         residuals = np.cov((images - remade).T, bias=True)
