@@ -72,7 +72,7 @@ def test_the_class_gaussian_is_the_likeliest_gaussian_and_matches_the_moments_of
 
 
 @pytest.mark.statement("L6")
-def test_one_decoder_law_and_noise_leave_the_images_open_until_a_law_of_the_code_an_intercept_and_noise_are_given():
+def test_one_random_decoder_leaves_the_images_open_until_codes_an_intercept_and_noise_are_given():
     X, y = labelled()
     parts = {"encoder": PCA(2), "decoder": VariationalMMLR()}
     gaussian = LinearGenerativeModel(latent=ClassGaussian(), **parts).fit(X, y)
@@ -112,6 +112,22 @@ def test_a_standard_normal_is_far_from_the_scores_of_digits_and_a_class_gaussian
     Z = PPCA(16).fit(X).transform(X)
     assert np.abs(Z.var(axis=0) - 1).max() < 0.05
     assert min(np.linalg.norm(Z[y == digit].mean(axis=0)) for digit in range(10)) > 1
+
+
+@pytest.mark.statement("C10", "L9")
+@pytest.mark.parametrize(("k", "least"), [(2, 0.98), (16, 0.96), (64, 0.91), (128, 0.84)])
+def test_draws_from_the_posteriors_have_the_priors_moments_and_the_codes_nearly_at_few_codes(digits, k, least):
+    X, _ = digits
+    ppca = PPCA(k).fit(X)
+    codes = ppca.transform(X).astype(float)
+    root = np.linalg.cholesky(ppca.posterior_covariance_)
+    draws = codes + np.random.default_rng(0).normal(size=codes.shape) @ root.T
+    # 8,000 draws: the posteriors' own part has variance below 0.2, so 5 standard errors are 0.2 x 5 x sqrt(2 / 8,000)
+    # and, through the cross terms with codes of variance 1, 5 x 2 x sqrt(0.2 / 8,000).
+    assert np.abs(draws.T @ draws / len(X) - np.eye(k)).max() < 0.07
+    eigenvalues = PCA(k).fit(X).explained_variance_
+    assert_allclose(codes.T @ codes / len(X), np.diag(1 - ppca.noise_variance_ / eigenvalues), atol=1e-5)
+    assert least < codes.var(axis=0).min() < least + 0.02  # the more codes, the further from 1
 
 
 @pytest.mark.statement("L18")
