@@ -206,10 +206,16 @@ def expected_squares(q: CoefficientPosterior, d: int) -> Array:
     return squares
 
 
-def diagonalising_basis(root: Array, precision: Array) -> tuple[Array, Array, Array]:
-    """Return T, l and U with T' R'R T = diag(l), T' diag(precision) T = I and R T = U diag(l)^(1/2), for R = root.
+def diagonalising_basis(gram: Array, precision: Array) -> tuple[Array, Array]:
+    """Return T and l with T' gram T = diag(l) and T' diag(precision) T = I: one factorisation for all pixels."""
+    values, vectors = eigh(gram / np.sqrt(np.outer(precision, precision)))
+    return vectors / np.sqrt(precision)[:, None], np.maximum(values, 0.0)  # below 0 by rounding alone
 
-    One singular value decomposition for all pixels; where R has fewer rows than columns l ends in zeros.
+
+def _axes(root: Array, precision: Array) -> tuple[Array, Array, Array]:
+    """Return T, l and U, T and l as above for the gram R'R of R = root, and R T = U diag(l)^(1/2).
+
+    The singular values of R keep twice the digits that the eigenvalues of R'R keep.
     """
     scale = 1 / np.sqrt(precision)
     _, lengths, Vt = svd(root * scale, full_matrices=len(root) < root.shape[1])
@@ -218,8 +224,7 @@ def diagonalising_basis(root: Array, precision: Array) -> tuple[Array, Array, Ar
     T = scale[:, None] * Vt.T
     values = np.zeros(len(Vt))
     values[: len(lengths)] = lengths**2
-    projected = root @ T
-    return T, values, projected / np.where(values > 0, np.sqrt(values), 1.0)
+    return T, values, root @ T / np.where(values > 0, np.sqrt(values), 1.0)
 
 
 def exact_posterior(design: Design, noise: Array, precision: Array) -> CoefficientPosterior:
@@ -242,7 +247,7 @@ def exact_posterior(design: Design, noise: Array, precision: Array) -> Coefficie
             inverse = solve_triangular(factor, np.eye(len(P)), lower=True)
             return CoefficientPosterior(scale[:, None] * mean, scale[:, None] * inverse.T, np.ones((1, len(P))))
     root, target, _ = design.compressed
-    T, values, U = diagonalising_basis(root, precision)
+    T, values, U = _axes(root, precision)
     variances = 1 / (values / (noise[:1] if shared else noise)[:, None] + 1)
     mean = T @ (np.sqrt(values)[:, None] * (U.T @ target) / noise * variances.T)
     return CoefficientPosterior(mean, T, variances)
@@ -262,7 +267,7 @@ def log_evidence(design: Design, noise: Array, precision: Array) -> float:
     + sum_i t_ip^2 / (s_p^2 + l_i)].
     """
     root, target, rest = design.compressed
-    _, values, U = diagonalising_basis(root, precision)
+    _, values, U = _axes(root, precision)
     noise = np.broadcast_to(noise, rest.shape)
     seen = U.T @ target
     outside = np.maximum(rest + np.sum(target**2, axis=0) - np.sum(seen**2, axis=0), 0.0)  # of a root without full rank
@@ -292,7 +297,7 @@ def ascend(q: CoefficientPosterior, design: Design, noise: Array, precision: Arr
 def newton(q: CoefficientPosterior, design: Design, noise: Array, precision: Array) -> CoefficientPosterior:
     """Take one Newton–Raphson step on the means; the ELBO is quadratic in them, so one step is exact."""
     slope = (design.cross - design.gram @ q.mean) / noise - precision[:, None] * q.mean
-    T, values, _ = diagonalising_basis(design.compressed[0], precision)
+    T, values = diagonalising_basis(design.gram, precision)
     step = T @ ((T.T @ slope) / (values[:, None] / noise + 1))
     return CoefficientPosterior(q.mean + step, q.basis, best_variances(design, q.basis, noise, precision))
 

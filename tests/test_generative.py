@@ -211,6 +211,16 @@ def test_standardised_pixels_are_scikit_learns_pipeline():
     assert_allclose(by_moments.reconstruct(X, y), expected, atol=1e-8)
 
 
+def test_standardised_pixels_have_variance_one_by_the_divisor_n():
+    # Reconstructions cannot see the divisor: it rescales all pixels alike. The codes' variances can.
+    X, y = labelled(n=20)
+    model = LinearGenerativeModel(PCA(12), MMLR(), conditional="none", standardize=True).fit(X)
+    assert_allclose(model.pixel_scale_, X.std(axis=0), rtol=1e-12)  # 1/38 off with n - 1
+    assert model.transform(X).var(axis=0).sum() == pytest.approx(12, rel=1e-10)
+    by_moments = LinearGenerativeModel(PCA(3), MMLR(), standardize=True).fit_moments(Moments.by_class(X, y))
+    assert_allclose(by_moments.pixel_scale_, X.std(axis=0), rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     "encoder",
     [PCA(3), PPCA(3), LDA(2), FactorAnalysis(3), make_pipeline(Nystroem(gamma=0.01, n_components=20), TruncatedSVD(3))],

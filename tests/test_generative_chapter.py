@@ -45,13 +45,23 @@ def test_the_class_gaussian_is_the_likeliest_gaussian_and_matches_the_moments_of
         images = X[y == label]
         codes, m, C = model.transform(images), law.means_[label], law.covariances_[label]
         best = law.log_prob(codes, label).mean()
-        for _ in range(50):
-            root = np.linalg.cholesky(C) @ (np.eye(2) + 0.1 * rng.normal(size=(2, 2)))
-            other = multivariate_normal(m + 0.1 * np.sqrt(np.diag(C)) * rng.normal(size=2), root @ root.T)
-            assert other.logpdf(codes).mean() < best
+        m_z, C_z = codes.mean(axis=0), np.cov(codes.T, bias=True)
+        for size in (1e-3, 0.1, 1.0, 10.0):  # near and far
+            for _ in range(20):
+                root = np.linalg.cholesky(C_z) @ (np.eye(2) + size * rng.normal(size=(2, 2)))
+                other, G = m_z + size * np.sqrt(np.diag(C_z)) * rng.normal(size=2), root @ root.T
+                # What another Gaussian loses is its divergence from N(m_z, C_z), to the last digit: so no other wins.
+                ratio, off = np.linalg.solve(G, C_z), other - m_z
+                loss = 0.5 * (np.trace(ratio) - 2 - np.linalg.slogdet(ratio)[1] + off @ np.linalg.solve(G, off))
+                found = best - multivariate_normal(other, G).logpdf(codes).mean()
+                assert found == pytest.approx(loss, rel=1e-6, abs=1e-9)
+                assert loss > 0
         B, b, remade = model.decoders_[label].coef_, model.decoders_[label].intercept_, model.reconstruct(images, label)
         assert_allclose(B @ m + b, remade.mean(axis=0), atol=1e-10)
         assert_allclose(B @ C @ B.T, np.cov(remade.T, bias=True), atol=1e-10)
+        back = np.linalg.pinv(B)  # B has rank k, so the images' moments tell the codes': no other Gaussian does this
+        assert_allclose(back @ (remade.mean(axis=0) - b), m, atol=1e-10)
+        assert_allclose(back @ np.cov(remade.T, bias=True) @ back.T, C, atol=1e-10)
         # Least squares: the mean is the images' own, and so is the covariance once the residuals' is added.
         assert_allclose(B @ m + b, images.mean(axis=0), atol=1e-10)
         residuals = np.cov((images - remade).T, bias=True)
@@ -62,7 +72,7 @@ def test_the_class_gaussian_is_the_likeliest_gaussian_and_matches_the_moments_of
 
 
 @pytest.mark.statement("L6")
-def test_one_decoder_law_and_noise_leave_the_images_open_until_a_law_of_the_code_an_intercept_and_noise_are_given():
+def test_one_random_decoder_leaves_the_images_open_until_codes_an_intercept_and_noise_are_given():
     X, y = labelled()
     parts = {"encoder": PCA(2), "decoder": VariationalMMLR()}
     gaussian = LinearGenerativeModel(latent=ClassGaussian(), **parts).fit(X, y)
@@ -104,6 +114,22 @@ def test_a_standard_normal_is_far_from_the_scores_of_digits_and_a_class_gaussian
     assert min(np.linalg.norm(Z[y == digit].mean(axis=0)) for digit in range(10)) > 1
 
 
+@pytest.mark.statement("C10", "L9")
+@pytest.mark.parametrize(("k", "least"), [(2, 0.98), (16, 0.96), (64, 0.91), (128, 0.84)])
+def test_draws_from_the_posteriors_have_the_priors_moments_and_the_codes_nearly_at_few_codes(digits, k, least):
+    X, _ = digits
+    ppca = PPCA(k).fit(X)
+    codes = ppca.transform(X).astype(float)
+    root = np.linalg.cholesky(ppca.posterior_covariance_)
+    draws = codes + np.random.default_rng(0).normal(size=codes.shape) @ root.T
+    # 8,000 draws: the posteriors' own part has variance below 0.2, so 5 standard errors are 0.2 x 5 x sqrt(2 / 8,000)
+    # and, through the cross terms with codes of variance 1, 5 x 2 x sqrt(0.2 / 8,000).
+    assert np.abs(draws.T @ draws / len(X) - np.eye(k)).max() < 0.07
+    eigenvalues = PCA(k).fit(X).explained_variance_
+    assert_allclose(codes.T @ codes / len(X), np.diag(1 - ppca.noise_variance_ / eigenvalues), atol=1e-5)
+    assert least < codes.var(axis=0).min() < least + 0.02  # the more codes, the further from 1
+
+
 @pytest.mark.statement("L18")
 def test_the_talks_bound_prices_coefficients_and_not_codes_where_a_vaes_bound_prices_codes():
     X, _ = labelled()
@@ -117,7 +143,7 @@ def test_the_talks_bound_prices_coefficients_and_not_codes_where_a_vaes_bound_pr
     assert_allclose(fit - divergence, ppca.score_samples(X), rtol=1e-10)
     # The talk's: stretch the codes tenfold, and with the coefficients' prior in the new unit the bound stays.
     for family in ("full", "mean-field"):
-        options = {"noise": "fixed", "prior": "fixed", "fit_intercept": False}
+        options = {"noise": "fixed", "noise_variance": 1.0, "prior": "fixed", "fit_intercept": False}
         plain = VariationalMMLR(family, prior_variance=1.0, **options).fit(Z, X)
         other = VariationalMMLR(family, prior_variance=0.01, **options).fit(10 * Z, X)
         assert other.elbo_ == pytest.approx(plain.elbo_, rel=1e-10)

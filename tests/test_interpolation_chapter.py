@@ -27,7 +27,12 @@ def fade(path):
 @pytest.mark.parametrize("standardize", [False, True])
 @pytest.mark.parametrize(
     "decoder",
-    [MMLR(), MMLR(alpha=3.0), VariationalMMLR(), VariationalMMLR(family="mean-field", noise="fixed", prior="fixed")],
+    [
+        MMLR(),
+        MMLR(alpha=3.0),
+        VariationalMMLR(),
+        VariationalMMLR(family="mean-field", noise="fixed", noise_variance=1.0, prior="fixed", prior_variance=1.0),
+    ],
 )
 @pytest.mark.parametrize(
     ("encoder", "conditional"),
@@ -51,7 +56,8 @@ def test_a_straight_path_is_the_cross_fade_of_its_ends(encoder, conditional, dec
 def test_a_kept_draw_and_an_average_of_draws_cross_fade_too(n_draws):
     X, _ = labelled()
     Z = PCA(3).fit_transform(X)
-    B, b = VariationalMMLR(noise="fixed", prior="fixed").fit(Z, X).sample_average_coef(n_draws, 0)
+    decoder = VariationalMMLR(noise="fixed", noise_variance=1.0, prior="fixed", prior_variance=1.0)
+    B, b = decoder.fit(Z, X).sample_average_coef(n_draws, 0)
     path = ((1 - STEPS) * Z[0] + STEPS * Z[1]) @ B.T + b
     assert_allclose(path, fade(path), atol=ROUNDING)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.linalg import sqrtm
-from scipy.stats import multivariate_normal
+from scipy.stats import multivariate_normal, multivariate_t
 from sklearn.base import clone
 from sklearn.mixture import GaussianMixture
 
@@ -23,21 +23,44 @@ def codes(n=300, seed=0):
 DISTRIBUTIONS = [StandardNormal(), ClassGaussian(), ClassMixture(2, random_state=0)]
 
 
+def clumps(n=600, seed=0):
+    """Codes of one class in two clumps of unequal size, and a second class beside them."""
+    Z, y = codes(n, seed)
+    Z[:, 0] += 8 * (np.random.default_rng(seed + 1).random(n) < 0.15)
+    return Z, y
+
+
 @pytest.mark.parametrize("latent", DISTRIBUTIONS, ids=lambda latent: type(latent).__name__)
 def test_draws_follow_the_log_density(latent):
-    Z, y = codes()
-    latent = latent.fit(Z, y)
+    latent = latent.fit(*clumps())
     drawn = latent.sample(20_000, "boot", random_state=0)
-    # E ln p by draws, and by a wider normal's draws weighted with p / q: they agree within 5 standard errors.
-    wide = multivariate_normal(drawn.mean(axis=0), 2 * np.cov(drawn.T))
-    others = wide.rvs(20_000, random_state=1)
-    seen, there = latent.log_prob(drawn, "boot"), latent.log_prob(others, "boot")
-    weighted = np.exp(there - wide.logpdf(others)) * there
-    assert abs(seen.mean() - weighted.mean()) < 5 * np.hypot(seen.std(), weighted.std()) / np.sqrt(20_000)
-    # And the density integrates to 1: E over draws of exp(ln q - ln p) for a narrower q is 1.
+    # A rival that never calls `sample`: points of a wide Student t, weighted by the density over their own.
+    wide = multivariate_t(drawn.mean(axis=0), 2 * np.cov(drawn.T), df=5, seed=0)
+    points = wide.rvs(50_000)
+    density = latent.log_prob(points, "boot")
+    weights = np.exp(density - wide.logpdf(points))
+    assert abs(weights.mean() - 1) < 5 * weights.std() / np.sqrt(len(points))  # the density integrates to 1
+    for of_draws, of_points in (
+        (latent.log_prob(drawn, "boot"), density),
+        *zip(drawn.T, points.T, strict=True),
+        *zip((drawn**2).T, (points**2).T, strict=True),
+    ):
+        error = np.hypot(of_draws.std() / np.sqrt(len(drawn)), (weights * of_points).std() / np.sqrt(len(points)))
+        assert abs(of_draws.mean() - np.mean(weights * of_points)) < 5 * error  # 5 standard errors
+    # The same the other way round: E over draws of exp(ln q - ln p) for a narrower q is 1.
     q = multivariate_normal(drawn.mean(axis=0), np.cov(drawn.T) / 2)
     weights = np.exp(q.logpdf(drawn) - latent.log_prob(drawn, "boot"))
     assert abs(weights.mean() - 1) < 5 * weights.std() / np.sqrt(len(drawn))
+
+
+@pytest.mark.parametrize("weights", [[0.9, 0.1], [0.2, 0.8]])
+def test_a_mixture_draws_its_parts_by_their_weights(weights):
+    law = ClassMixture(2, random_state=0).fit(*clumps())
+    mixture = law.mixtures_["boot"]
+    mixture.weights_ = np.array(weights)
+    mixture.means_ = np.array([[0.0, 0, 0], [100.0, 0, 0]])  # far apart, so every draw tells its part
+    share = np.mean(law.sample(20_000, "boot", random_state=0)[:, 0] > 50)
+    assert abs(share - weights[1]) < 5 * np.sqrt(weights[0] * weights[1] / 20_000)  # 5 standard errors
 
 
 def test_the_densities_are_scipys_and_scikit_learns():

@@ -36,6 +36,20 @@ def test_merging_batches_equals_one_pass(parts):
     assert_same(Moments.of(parts[0]) + Moments.of(parts[1]), Moments.of(np.vstack(parts)))
 
 
+@st.composite
+def byte_batches(draw):
+    shapes = st.tuples(st.integers(0, 12), st.just(draw(st.integers(1, 4))))
+    return [draw(hnp.arrays(np.uint8, shapes)) for _ in range(2)]
+
+
+@pytest.mark.statement("M1")
+@given(byte_batches())
+def test_merging_batches_of_bytes_equals_one_pass_over_their_numbers(parts):
+    merged = Moments.of(parts[0]) + Moments.of(parts[1])
+    assert_same(merged, Moments.of(np.vstack(parts)))
+    assert_same(merged, Moments.of(np.vstack(parts).astype(np.float64)))
+
+
 @given(batches(3))
 def test_merge_is_associative_and_commutative(parts):
     a, b, c = map(Moments.of, parts)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.linalg import eigh
+from scipy.optimize import minimize
 from scipy.stats import multivariate_normal
 from sklearn.decomposition import PCA as SklearnPCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -41,16 +42,53 @@ def test_the_likelihood_is_scipys_and_the_closed_form(k):
     assert model.score(X) == pytest.approx(-0.5 * (6 * np.log(2 * np.pi) + log_det + 6), rel=1e-10)
 
 
+def log_likelihood(X, mu, W, sigma2):
+    return multivariate_normal(mu, W @ W.T + sigma2 * np.eye(len(mu))).logpdf(X).mean()
+
+
 @pytest.mark.statement("C8")
-def test_no_nearby_loadings_or_noise_are_likelier():
+def test_no_other_centre_loadings_or_noise_are_likelier():
     X = rows()
     model = PPCA(2).fit(X)
-    best, rng = model.score(X), np.random.default_rng(0)
-    for _ in range(50):
-        W = model.loadings_ + 0.05 * rng.normal(size=model.loadings_.shape)
-        sigma2 = model.noise_variance_ * np.exp(0.1 * rng.normal())
-        other = multivariate_normal(model.mean_, W @ W.T + sigma2 * np.eye(6))
-        assert other.logpdf(X).mean() < best
+    mu, W, sigma2 = model.mean_, model.loadings_, model.noise_variance_
+    best, rng = log_likelihood(X, mu, W, sigma2), np.random.default_rng(0)
+    for size in (1e-3, 0.05, 1.0, 3.0):  # near and far
+        for _ in range(50):
+            step, noise = size * rng.normal(size=W.shape), sigma2 * np.exp(size * rng.normal())
+            assert log_likelihood(X, mu + size * np.sqrt(sigma2) * rng.normal(size=6), W, sigma2) < best
+            assert log_likelihood(X, mu, W + step, sigma2) < best
+            assert log_likelihood(X, mu, W, noise) < best
+            assert log_likelihood(X, mu + size * rng.normal(size=6), step, noise) < best
+
+
+def climb(X, k, seed):
+    """Maximise the likelihood of PPCA from a random start, by its gradient in W and ln sigma2 (mu at the mean)."""
+    d, S = X.shape[1], np.cov(X.T, bias=True)
+
+    def loss(w):
+        W, sigma2 = w[:-1].reshape(d, k), np.exp(w[-1])
+        inverse = np.linalg.inv(W @ W.T + sigma2 * np.eye(d))
+        slope = inverse - inverse @ S @ inverse
+        value = -np.linalg.slogdet(inverse)[1] + np.trace(inverse @ S)
+        return value, np.append((2 * slope @ W).ravel(), sigma2 * np.trace(slope))
+
+    start = np.random.default_rng(seed).normal(size=d * k + 1)
+    w = minimize(loss, start, jac=True, options={"gtol": 1e-9, "maxiter": 5000}).x
+    return w[:-1].reshape(d, k), np.exp(w[-1])
+
+
+@pytest.mark.statement("C8", "C9")
+def test_climbs_from_random_starts_end_in_the_closed_form_turned_by_a_rotation():
+    X = rows()
+    model = PPCA(3).fit(X)
+    for seed in range(5):
+        W, sigma2 = climb(X, 3, seed)
+        assert sigma2 == pytest.approx(model.noise_variance_, rel=1e-5)  # gradients of 1e-9 over the flattest direction
+        assert_allclose(W @ W.T, model.loadings_ @ model.loadings_.T, atol=1e-5)
+        R = np.linalg.lstsq(model.loadings_, W, rcond=None)[0]
+        assert_allclose(R @ R.T, np.eye(3), atol=1e-4)
+        assert_allclose(model.loadings_ @ R, W, atol=1e-4)
+        assert np.sort(np.abs(R).max(axis=0))[0] < 0.95  # a true turn: neither an order nor signs
 
 
 def test_the_likelihood_is_scikit_learns_up_to_its_divisor():
@@ -65,10 +103,30 @@ def test_the_likelihood_is_scikit_learns_up_to_its_divisor():
 def test_loadings_turned_by_a_rotation_are_the_same_model():
     X = rows()
     model = PPCA(3).fit(X)
+    scores, codes = model.score_samples(X), model.transform(X)
     R = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
     turned = model.loadings_ @ R
-    assert_allclose(turned @ turned.T + model.noise_variance_ * np.eye(6), model.get_covariance(), atol=1e-12)
-    assert np.abs(turned - model.loadings_).max() > 0.1
+    by_scipy = multivariate_normal(model.mean_, turned @ turned.T + model.noise_variance_ * np.eye(6))
+    assert_allclose(by_scipy.logpdf(X), scores, rtol=1e-10)
+    M = turned.T @ turned + model.noise_variance_ * np.eye(3)
+    assert_allclose(np.linalg.solve(M, turned.T @ (X - model.mean_).T).T, codes @ R, atol=1e-11)  # the codes turn along
+    bent = model.loadings_ @ np.diag([2.0, 1.0, 1.0])  # no rotation, another model
+    other = multivariate_normal(model.mean_, bent @ bent.T + model.noise_variance_ * np.eye(6))
+    assert other.logpdf(X).mean() < scores.mean() - 0.1
+
+
+@pytest.mark.statement("C9")
+@pytest.mark.parametrize("k", [1, 3, 5])
+def test_loadings_with_equal_products_are_rotations_of_each_other(k):
+    # A second square root of W W', found without any rotation: its Cholesky factor, k columns with zeros above.
+    W = PPCA(k).fit(rows()).loadings_
+    product = W @ W.T
+    top = np.linalg.cholesky(product[:k, :k])
+    other = np.vstack([top, np.linalg.solve(top, product[:k, k:]).T])
+    assert_allclose(other @ other.T, product, atol=1e-10)
+    R = np.linalg.lstsq(W, other, rcond=None)[0]
+    assert_allclose(W @ R, other, atol=1e-10)
+    assert_allclose(R @ R.T, np.eye(k), atol=1e-8)  # 1e-10 over the smallest squared loading, 1e-2
 
 
 @pytest.mark.statement("C10")

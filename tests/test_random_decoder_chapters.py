@@ -1,14 +1,37 @@
-"""The chapters on the random decoder, beyond what their modules' tests hold: C17, C18, C23; ledger L7, L8, L15."""
+"""The chapters on the random decoder, beyond what their modules' tests hold.
+
+Statements C17, C18, C20, C21, C23; ledger L7, L8, L15, L16, L20, L21.
+"""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.stats import multivariate_normal
+from sklearn.base import clone
 
-from linvae import MMLR, PCA, CrossMoments, LinearGenerativeModel, Moments, VariationalMMLR
-from linvae.datasets import load_mnist
+from linvae import (
+    MMLR,
+    PCA,
+    ClassGaussian,
+    CrossMoments,
+    LinearGenerativeModel,
+    Moments,
+    StandardNormal,
+    VariationalMMLR,
+)
+from linvae.datasets import load_fashion_mnist, load_mnist
 from linvae.metrics import outside_span
-from linvae.variational import Design, elbo, exact_posterior, log_evidence
+from linvae.transport import wasserstein1
+from linvae.variational import (
+    CoefficientPosterior,
+    Design,
+    ascend,
+    best_variances,
+    diagonalising_basis,
+    elbo,
+    exact_posterior,
+    log_evidence,
+)
 
 
 def labelled(n=300, d=12, seed=0):
@@ -64,13 +87,14 @@ def test_averaging_collapses_while_the_class_stays_outside_with_nothing_random()
     X, y = labelled()
     pca = PCA(4).fit(X)
     V, zero = pca.components_, np.zeros(12)
-    pooled = VariationalMMLR(noise="fixed", prior="fixed").fit(pca.transform(X), X - pca.mean_)
+    decoder = VariationalMMLR(noise="fixed", noise_variance=1.0, prior="fixed", prior_variance=1.0)
+    pooled = clone(decoder).fit(pca.transform(X), X - pca.mean_)
     room = (12 - 4) * np.trace(pooled.coef_cov_[:4, :4])  # expected energy of one draw's B outside the span
     for n_draws in (1, 100, 10_000):
         drawn = [pooled.sample_average_coef(n_draws, seed)[0] for seed in range(200)]
         outside = [outside_span(B.T, V, zero) * np.sum(B**2) for B in drawn]
         assert abs(np.mean(outside) - room / n_draws) < 5 * np.std(outside) / np.sqrt(200)
-    model = LinearGenerativeModel(PCA(4), VariationalMMLR(noise="fixed", prior="fixed")).fit(X, y)
+    model = LinearGenerativeModel(PCA(4), decoder).fit(X, y)
     for coefficients in ("mean", 1, 5000):  # no fresh draw: one affine map, whatever its law was
         drawn, _ = model.set_params(coefficients=coefficients).sample(50, 7, random_state=0)
         assert np.linalg.matrix_rank(drawn - drawn.mean(axis=0), tol=1e-9 * np.linalg.norm(drawn)) == 4
@@ -79,6 +103,238 @@ def test_averaging_collapses_while_the_class_stays_outside_with_nothing_random()
         averaged = outside_span(model.decoders_[label].sample_average_coef(10_000, 0)[0].T, V, zero)
         assert steady > 1e-3
         assert averaged == pytest.approx(steady, rel=0.05)  # 1e-4 of one draw's spread is left
+
+
+@pytest.mark.statement("C18")
+@pytest.mark.parametrize("family", ["full", "mean-field"])
+def test_the_squared_distance_and_not_the_distance_falls_like_one_over_the_draws(family):
+    X, _ = labelled()
+    Z = PCA(4).fit(X).transform(X)
+    model = VariationalMMLR(family, "fixed", 1.0, prior="fixed", prior_variance=1.0).fit(Z, X)
+    room = 12 * np.trace(model.coef_cov_)  # d tr S_B
+    for n_draws in (1, 9, 100):
+        squares = []
+        for seed in range(200):
+            B, b = model.sample_coef(n_draws, seed)  # real draws, averaged here
+            squares.append(np.sum((B.mean(0) - model.coef_) ** 2) + np.sum((b.mean(0) - model.intercept_) ** 2))
+        assert abs(np.mean(squares) - room / n_draws) < 5 * np.std(squares) / np.sqrt(200)  # 5 standard errors
+        # The distance itself falls like 1 / sqrt(T): nowhere near sqrt(room) / T.
+        assert np.mean(np.sqrt(squares)) == pytest.approx(np.sqrt(room / n_draws), rel=0.1)
+
+
+@pytest.mark.statement("L8", "L16")
+@pytest.mark.parametrize(("load", "gray", "cut"), [(load_mnist, 87, 97), (load_fashion_mnist, 194, 359)])
+def test_in_gray_images_the_class_leaves_the_span_and_a_cut_takes_even_one_linear_map_out(load, gray, cut):
+    """The talk's set-up at 16 codes: squared units outside the span of PCA, in standardised pixels, for an image."""
+    X, y = load("train")
+    talk = LinearGenerativeModel.from_talk(16).fit(X, y)
+    decoder = VariationalMMLR("mean-field", "fixed", 1.0, prior="fixed", prior_variance=1.0)
+    pooled = LinearGenerativeModel(PCA(16), decoder, StandardNormal(), conditional="none", standardize=True).fit(X)
+    V, mu = talk.encoder_.components_.T, talk.encoder_.mean_
+
+    def outside(images):
+        centred = (images - talk.pixel_mean_) / talk.pixel_scale_ - mu
+        return np.sum((centred - centred @ V @ V.T) ** 2, axis=1).mean()
+
+    by_class = talk.set_params(coefficients="mean").sample(1000, np.repeat(np.arange(10), 100), random_state=0)[0]
+    by_one_map = pooled.sample(1000, random_state=0)[0]
+    # In gray: the class, and nothing else. (C7: the pooled map is PCA's, the prior shrinks it within the span.)
+    assert outside(by_class) == pytest.approx(gray, rel=0.05)  # 1,000 draws; seen over seeds: within 3 %
+    assert outside(by_one_map) < 1e-9
+    # Cut at one half: one linear map, the same for all digits and with nothing random in it, is further out.
+    assert outside(by_one_map > 0.5) == pytest.approx(cut, rel=0.05)
+    assert outside(by_one_map > 0.5) > outside(by_class)
+    assert outside(by_class > 0.5) > 1.5 * outside(by_class)
+    # And the cut decides: at seven tenths the one map stays nearer than the class does in gray, and the threshold of
+    # the author's public code (darker than black becomes black, each picture stretched to its white) does little.
+    assert 5 < outside(by_one_map > 0.7) < outside(by_class) / 3
+    mild = [np.where(images < 0.004 / 255, 0, images) for images in (by_one_map, by_class)]
+    one_map, classes = (outside(images / images.max(axis=1, keepdims=True)) for images in mild)
+    assert 1 < one_map < classes / 5
+
+
+@pytest.mark.statement("C20")
+def test_with_few_images_a_class_mean_field_intervals_miss_new_pixels_that_exact_ones_hold():
+    X, y = load_mnist("train")
+    X_test, y_test = load_mnist("test")
+    pca = PCA(16).fit(X)
+    Z, Z_test = (pca.transform(images).astype(float) for images in (X, X_test))
+    found = {}
+    for n in (20, None):  # images a class: hardly more than codes, or hundreds
+        for family in ("full", "mean-field"):
+            shares = []
+            for digit in (0, 3, 6, 9):
+                rows, new = np.flatnonzero(y == digit)[:n], y_test == digit
+                model = VariationalMMLR(family, prior="fixed", prior_variance=1.0).fit(Z[rows], X[rows])
+                mean, std = model.predict(Z_test[new], return_std=True)
+                inked = np.ptp(X[rows], axis=0) > 0
+                shares.append((np.abs(X_test[new] - mean) < 1.96 * std)[:, inked].mean())
+            found[n, family] = np.mean(shares)
+    assert found[20, "full"] > found[20, "mean-field"] + 0.15  # seen: 0.81 and 0.59 where 0.95 was promised
+    assert abs(found[None, "full"] - found[None, "mean-field"]) < 0.005
+
+
+@pytest.mark.parametrize("max_iter", [1, 1000])
+@pytest.mark.parametrize("noise", ["isotropic", "per-pixel"])
+@pytest.mark.parametrize("prior", ["fixed", "ard"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # one iteration is one
+def test_the_posterior_belongs_to_the_final_noise_and_prior(noise, prior, max_iter):
+    X, _ = labelled(n=25)
+    Z = PCA(3).fit(X).transform(X)
+    model = VariationalMMLR(noise=noise, prior=prior, max_iter=max_iter).fit(Z, X)
+    Phi = np.c_[Z, np.ones(25)]
+    precision = np.append(model.prior_precision_, 0.0)[:4]  # a flat intercept has precision 0
+    for pixel in range(12):
+        # With noise per pixel a learned prior is in units of that noise.
+        own = precision / (model.noise_variance_[pixel] if (noise, prior) == ("per-pixel", "ard") else 1)
+        S = np.linalg.inv(Phi.T @ Phi / model.noise_variance_[pixel] + np.diag(own))
+        mean = S @ Phi.T @ X[:, pixel] / model.noise_variance_[pixel]
+        assert_allclose(np.append(model.coef_[pixel], model.intercept_[pixel]), mean, rtol=1e-7, atol=1e-9)
+        if noise == "isotropic":
+            assert_allclose(model.coef_cov_, S, rtol=1e-7, atol=1e-12)
+        else:
+            T, v = model.coef_cov_
+            assert_allclose(T * v[pixel] @ T.T, S, rtol=1e-7, atol=1e-12)
+
+
+def slow_evidence(Phi, X, noise, precision):
+    """Return ln p(X), pixel by pixel, from the covariance of its rows: no posterior and no bound.
+
+    Precisions are (c,), or (d, c) if each pixel has its own.
+    """
+    own = np.broadcast_to(precision, (X.shape[1], Phi.shape[1]))
+    return sum(
+        multivariate_normal(np.zeros(len(X)), Phi / a @ Phi.T + s2 * np.eye(len(X))).logpdf(x)
+        for x, s2, a in zip(X.T, noise, own, strict=True)
+    )
+
+
+@pytest.mark.statement("C21")
+@pytest.mark.parametrize("basis", ["own", "diagonalising"])
+def test_after_every_block_the_elbo_has_not_fallen_and_is_below_the_evidence_of_that_moment(basis):
+    rng = np.random.default_rng(0)
+    Z = rng.normal(size=(15, 3)) @ rng.normal(size=(3, 3)) + 1
+    X = Z @ rng.normal(size=(3, 4)) + 0.5 * rng.normal(size=(15, 4))
+    Phi = np.c_[Z, np.ones(15)]
+    design = Design.of(CrossMoments.of(Z, X))
+    noise, precision = np.full(4, 3.0), np.full(4, 0.1)
+    q = CoefficientPosterior(rng.normal(size=(4, 4)), np.eye(4), np.ones((4, 4)))
+    last, evidences = -np.inf, []
+
+    def look(q, noise, precision):
+        nonlocal last
+        bound, evidence = elbo(q, design, noise, precision), slow_evidence(Phi, X, noise, precision)
+        assert bound >= last - 1e-9 * abs(last)  # rounding
+        assert bound <= evidence + 1e-9 * abs(evidence)
+        last = bound
+        evidences.append(evidence)
+
+    for _ in range(30):
+        if basis == "diagonalising":  # the coordinates follow the prior's precisions
+            T = diagonalising_basis(design.gram, precision)[0]
+            q = CoefficientPosterior(q.mean, T, best_variances(design, T, noise, precision))
+        q = ascend(q, design, noise, precision)
+        look(q, noise, precision)
+        if basis == "diagonalising":  # one sweep is exact
+            assert last == pytest.approx(evidences[-1], rel=1e-10)
+        covariances = [q.covariance(pixel) for pixel in range(4)]
+        spread = np.array([np.trace(Phi.T @ Phi @ S) for S in covariances])
+        noise = (np.sum((X - Phi @ q.mean) ** 2, axis=0) + spread) / 15
+        look(q, noise, precision)
+        precision = 4 / (np.sum(q.mean**2, axis=1) + sum(np.diag(S) for S in covariances))
+        look(q, noise, precision)
+    # At the final hyper-parameters' evidence alone the sentence says less: the evidence of earlier moments was lower.
+    assert evidences[0] < last < evidences[-1] + 1e-9 * abs(last)
+
+
+@pytest.mark.statement("C21")
+@pytest.mark.parametrize("prior", ["fixed", "ard"])
+@pytest.mark.parametrize("noise", ["fixed", "isotropic", "per-pixel"])
+@pytest.mark.parametrize("family", ["full", "mean-field"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # cut short on purpose
+def test_after_each_iteration_of_the_estimator_the_elbo_is_at_most_the_evidence(family, noise, prior):
+    rng = np.random.default_rng(0)
+    Z = rng.normal(size=(15, 3)) @ rng.normal(size=(3, 3)) + 1
+    X = Z @ rng.normal(size=(3, 4)) + 0.5 * rng.normal(size=(15, 4))
+    last = -np.inf
+    for max_iter in (1, 2, 3, 5, 10, 50):
+        options = {"prior": prior, "prior_variance": 2.0, "max_iter": max_iter, "fit_intercept": False}
+        model = VariationalMMLR(family, noise, **options).fit(Z, X)
+        precision = model.prior_precision_
+        if (noise, prior) == ("per-pixel", "ard"):  # in units of each pixel's noise
+            precision = precision / model.noise_variance_[:, None]
+        evidence = slow_evidence(Z, X, model.noise_variance_, precision)
+        assert model.log_evidence_ == pytest.approx(evidence, rel=1e-9)
+        assert model.elbo_ <= evidence + 1e-9 * abs(evidence)
+        assert model.elbo_ >= last - 1e-9 * abs(last)
+        if family == "full":
+            assert model.elbo_ == pytest.approx(evidence, rel=1e-9)
+        last = model.elbo_
+
+
+@pytest.mark.statement("C21")
+@pytest.mark.parametrize("noise", ["isotropic", "per-pixel"])
+def test_the_learned_noise_is_where_the_evidence_is_highest(noise):
+    rng = np.random.default_rng(0)
+    Z = rng.normal(size=(15, 3)) @ rng.normal(size=(3, 3)) + 1
+    X = Z @ rng.normal(size=(3, 4)) + 0.5 * rng.normal(size=(15, 4))
+    options = {"prior": "fixed", "prior_variance": 2.0, "fit_intercept": False, "tol": 1e-14, "max_iter": 10_000}
+    model = VariationalMMLR("full", noise, **options).fit(Z, X)
+    best = slow_evidence(Z, X, model.noise_variance_, model.prior_precision_)
+    blocks = np.eye(4) if noise == "per-pixel" else np.ones((1, 4))
+    for block in blocks:
+        for step in (0.5, 0.99, 1.01, 2.0):  # a divisor of n - 1 is 7 % off
+            assert slow_evidence(Z, X, model.noise_variance_ * step**block, model.prior_precision_) < best
+
+
+@pytest.mark.statement("L20")
+def test_a_decoder_is_a_function_of_the_code_and_not_of_the_image():
+    X, _ = labelled()
+    encoder = PCA(4).fit(X)
+    Z = encoder.transform(X)
+    decoder = MMLR().fit(Z, X)
+    # The slide's right-hand side, Z theta, fits the code alone; an image in its place has the wrong length.
+    assert decoder.coef_.shape == (12, 4)
+    with pytest.raises(ValueError, match="12 features"):
+        decoder.predict(X)
+    # Two images with one code are decoded to one image, so Z theta is no function that could tell them apart.
+    twin = X + np.random.default_rng(0).normal(size=X.shape) @ (
+        np.eye(12) - encoder.components_.T @ encoder.components_
+    )
+    assert np.abs(twin - X).max() > 1
+    assert_allclose(decoder.predict(encoder.transform(twin)), decoder.predict(Z), atol=1e-10)
+    # Read as a function of X it would be the whole autoencoder, and composing with the encoder once more is idle.
+    autoencoder = LinearGenerativeModel(PCA(4), MMLR(), conditional="none").fit(X)
+    assert_allclose(autoencoder.reconstruct(X), decoder.predict(Z), atol=1e-10)
+    assert_allclose(autoencoder.reconstruct(autoencoder.reconstruct(X)), decoder.predict(Z), atol=1e-9)
+
+
+@pytest.mark.statement("L21")
+def test_the_bounds_divergence_is_between_coefficients_and_the_wasserstein_distance_between_images():
+    X, y = labelled()
+    options = {"noise": "fixed", "noise_variance": 1.0, "prior": "fixed", "prior_variance": 1.0}
+    models = {}
+    for family in ("full", "mean-field"):
+        for latent in (ClassGaussian(), StandardNormal()):
+            model = LinearGenerativeModel(PCA(4), VariationalMMLR(family, **options), latent)
+            models[family, type(latent).__name__] = model.fit(X, y)
+    kl = {key: m.decoders_[7].log_evidence_ - m.decoders_[7].elbo_ for key, m in models.items()}
+    drawn = {key: m.sample(500, 7, random_state=0)[0] for key, m in models.items()}
+    real = X[y == 7]
+    w1 = {key: wasserstein1(images, real) for key, images in drawn.items()}
+    # Two spaces: 12 x 5 coefficients against 12 pixels.
+    B, b = models["full", "ClassGaussian"].decoders_[7].sample_coef(500, 0)
+    coefficients = np.concatenate([B, b[:, :, None]], axis=2).reshape(500, -1)
+    assert coefficients.shape[1] == 60
+    with pytest.raises(ValueError, match="60"):
+        wasserstein1(coefficients, real)
+    # The divergence is zero for the exact q, whatever the images are drawn from; their distance is not the same.
+    for latent in ("ClassGaussian", "StandardNormal"):
+        assert abs(kl["full", latent]) < 1e-6
+        assert kl["mean-field", latent] > 1
+        # And where the divergence differs, the images drawn by the mean decoder do not.
+        assert w1["mean-field", latent] == pytest.approx(w1["full", latent], rel=1e-6)
+    assert w1["full", "StandardNormal"] > 1.5 * w1["full", "ClassGaussian"]
 
 
 @pytest.mark.statement("L15")
@@ -96,7 +352,8 @@ def test_a_noise_of_one_is_above_what_the_digits_leave_over_and_rare_pixels_are_
             plain = MMLR().fit_moments(cross)
             left = cross.mean_squared_distance(plain.coef_, plain.intercept_) / 784
             assert left < most
-            fixed, learned = VariationalMMLR(noise="fixed", prior="fixed"), VariationalMMLR()
+            prior = {"prior": "fixed", "prior_variance": 1.0}
+            fixed, learned = VariationalMMLR(noise="fixed", noise_variance=1.0, **prior), VariationalMMLR(**prior)
             assert learned.fit_moments(cross).noise_variance_[0] == pytest.approx(left, rel=0.1)
             assert np.trace(fixed.fit_moments(cross).coef_cov_) > np.trace(learned.coef_cov_)
     inked = (X > 0).mean(axis=0)
@@ -128,7 +385,7 @@ def test_bayes_rule_returns_one_evidence_at_whatever_coefficients_one_tries_and_
     assert np.ptp(evidences) < 1e-4
     closed = log_evidence(design, noise, precision)
     assert evidences[0] == pytest.approx(closed, abs=1e-4)
-    full = VariationalMMLR(noise="fixed", prior="fixed", noise_variance=1.0).fit_moments(cross)
+    full = VariationalMMLR(noise="fixed", noise_variance=1.0, prior="fixed", prior_variance=1.0).fit_moments(cross)
     assert full.elbo_ == pytest.approx(closed, rel=1e-9)
     mean_field = model.decoders_[6]
     assert elbo(mean_field.posterior_, design, noise, precision) < closed - 1000  # nats; seen: 7,000
