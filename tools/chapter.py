@@ -13,6 +13,13 @@ from dataclasses import dataclass, field
 
 from nbformat import NotebookNode
 
+# The lines that every chapter opens with: where the package is there, they do nothing.
+INSTALL = """from importlib.util import find_spec
+
+if not all(map(find_spec, ("linvae", "matplotlib", "pandas"))):
+    %pip install --quiet "linvae[chapters]"
+"""
+
 # Minutes: words a minute, and what a figure, a statement and a visible cell cost a reader.
 WORDS_A_MINUTE = 200
 FIGURE, STATEMENT, VISIBLE = 1, 3, 2

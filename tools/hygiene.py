@@ -39,11 +39,6 @@ VISIBLE_LINES, VISIBLE_COLUMNS, VISIBLE_ASSERTS = 12, 76, 2
 IN_PARAGRAPH, IN_ITEM = 3, 5
 MAX_WORDS = 3000
 EXERCISES = 3
-INSTALL = """from importlib.util import find_spec
-
-if not all(map(find_spec, ("linvae", "matplotlib", "pandas"))):
-    %pip install --quiet "linvae[chapters]"
-"""
 # Modules of the extras that a reader of a downloaded chapter may not have.
 EXTRAS = {
     "dask": "dask",
@@ -204,8 +199,8 @@ def glues_out_of_sight(notebook: NotebookNode) -> Iterator[str]:
 
 def folds_its_setup(notebook: NotebookNode) -> Iterator[str]:
     cells = code(notebook)
-    if not cells or not cells[0].source.startswith(INSTALL):
-        yield f"the first code cell does not open with the lines that install the package:\n{INSTALL}"
+    if not cells or not cells[0].source.startswith(chapter.INSTALL):
+        yield f"the first code cell does not open with the lines that install the package:\n{chapter.INSTALL}"
     elif chapter.kind(cells[0]) != "set-up":
         yield f"{name(cells[0])} sets up and is not folded; tag it hide-cell"
     for cell in cells[1:]:
@@ -238,6 +233,12 @@ def all_blocks(notebook: NotebookNode) -> Iterator[chapter.Block]:
 def chapter_text(block: chapter.Block) -> str:
     """Return the Markdown of a block, that of the blocks in it too."""
     return "\n\n".join(part if isinstance(part, str) else chapter_text(part) for part in block.content)
+
+
+def quotes_the_talk(notebook: NotebookNode) -> Iterator[str]:
+    for block in all_blocks(notebook):
+        if block.name == "talk" and not re.search('[“"„]', chapter_text(block)):
+            yield f"the box on {block.argument} of the talk quotes nothing; quote the slide in one line, “…”"
 
 
 def is_short(notebook: NotebookNode) -> Iterator[str]:
@@ -358,6 +359,7 @@ NEW_RULES: list[Callable[[NotebookNode], Iterator[str]]] = [
     folds_its_setup,
     has_one_kind_a_cell,
     has_goals,
+    quotes_the_talk,
     is_short,
     quotes_few_numbers,
     types_no_table,
