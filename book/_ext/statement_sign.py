@@ -72,7 +72,7 @@ def sign(statement, word, tests, page):
     names = "".join(f"<code>{escape(test)}</code>" for test in tests)
     told = "quoted from its authors" if statement.cited else word
     return (
-        f'<span class="statement-sign"><a href="{page}#statement-{label}" aria-describedby="sign-{label}" '
+        f'<span class="statement-sign"><a href="{page}#statement-{label.lower()}" aria-describedby="sign-{label}" '
         f'aria-label="Evidence for {label}: {told}{count}">{SIGNS.get(word, "?")}</a>'
         f'<span class="card" role="tooltip" id="sign-{label}"><b>{label}</b> {told}{count}{names}</span></span>'
     )

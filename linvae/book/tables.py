@@ -55,7 +55,7 @@ class Table:
             for first, *rest in self.rows
         )
         return (
-            f'<table class="frame">\n<caption>{escape(self.caption)}</caption>\n'
+            f'<table class="frame dataframe">\n<caption>{escape(self.caption)}</caption>\n'
             f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
         )
 
