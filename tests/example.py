@@ -1,4 +1,4 @@
-"""A whole chapter in small, every construct of the form once.  CONTRIBUTING.md explains them, tests build and run it."""
+"""A whole chapter in small, every construct of the form once.  CONTRIBUTING.md explains them, tests run it."""
 
 import nbformat
 import refresh

@@ -36,7 +36,7 @@ GLUED = re.compile(r"\{glue:\w*\}`(?:(?P<page>[\w.-]+)::)?(?P<name>[^`:]+)(?::(?
 RECORD = "application/papermill.record/text/plain"
 
 # What no one reads as words; a formula in a line, a role and a piece of code are a word each.
-DISPLAYED = re.compile(r"\$\$.*?\$\$|\\begin\{(\w+\*?)\}.*?\\end\{\1\}|<!--.*?-->", re.DOTALL)
+DISPLAYED = re.compile(r"\$\$.*?\$\$(?:[ ]*\([\w:-]+\))?|\\begin\{(\w+\*?)\}.*?\\end\{\1\}|<!--.*?-->", re.DOTALL)
 ONE_WORD = re.compile(r"\$[^$]+\$|(?:\{[\w:-]+\})?(?<!`)(?P<t>`{1,2})(?!`).+?(?P=t)", re.DOTALL)
 NO_WORD = re.compile(r"\]\([^)]*\)|<?https?://\S+|^\([\w-]+\)=[ ]*$|\{#[\w-]+\}", re.MULTILINE)
 WORD = re.compile(r"\w[\w’'.,-]*")

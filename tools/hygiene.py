@@ -50,6 +50,8 @@ EXTRAS = {
     "torch": "deep",
     "zarr": "stores",
 }
+# Of a statement or a row of the ledger; L1 and L2 are also norms.
+LABEL = re.compile(r"(?<![\w-])(?:[CDM]\d{1,2}|L(?:[3-9]|\d\d))\b")
 CHECKS = ROOT / "linvae" / "book" / "checks.json"
 MACHINE_PATH = re.compile(r"(?<![\w.])(?:/(?:home|root|tmp|Users|work|opt|usr|var)/\S+|[A-Za-z]:\\\w\S*|~/\S+)")
 
@@ -305,7 +307,7 @@ def exercises(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
 def hides_labels(notebook: NotebookNode) -> Iterator[str]:
     for text in chapter.texts(notebook):
         bare = NOT_PROSE.sub(" ", text)
-        for label in sorted(set(re.findall(r"(?<![\w-])[CDLM]\d{1,2}\b", bare))):
+        for label in sorted(set(LABEL.findall(bare))):
             yield f"the prose says {label}; call the statement by what it says, or refer to it by {{prf:ref}}`{label}`"
         for block in chapter.blocks(chapter.parse(text)):
             if block.is_statement and re.search(r"`test_\w+`", chapter_text(block)):

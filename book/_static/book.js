@@ -3,7 +3,7 @@
 
 // What scrolls can be reached by the keyboard, and only what scrolls.
 const BOXES =
-  "article pre, article div.math, article mjx-container, article .cell_output, article .pst-scrollable-table-container";
+  "article pre, article div.math, article mjx-container[display], article .cell_output, article .pst-scrollable-table-container";
 
 function openBoxes() {
   for (const box of document.querySelectorAll(BOXES)) {
@@ -16,7 +16,11 @@ function openBoxes() {
 // A button whose words name it needs no label that says less, and the pictures in one that has a label need no words.
 function nameButtons() {
   for (const button of document.querySelectorAll("button.search-button-field")) button.removeAttribute("aria-label");
-  for (const title of document.querySelectorAll("button[aria-label] svg title")) title.remove();
+  for (const picture of document.querySelectorAll("button[aria-label] svg")) {
+    picture.querySelectorAll("title").forEach((title) => title.remove());
+    picture.removeAttribute("role");
+    picture.setAttribute("aria-hidden", "true");
+  }
 }
 
 // A list whose children are no list items says so by its role, and wrongly.

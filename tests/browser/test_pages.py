@@ -23,9 +23,11 @@ GRAVE = {"serious", "critical"}
 # Code, formulas and tables that are cut off: wider than they show, in a box that does not scroll.
 CUT_OFF = """() => {
   const scrolls = node => ["auto", "scroll"].includes(getComputedStyle(node).overflowX);
-  const edge = document.querySelector("article").getBoundingClientRect().right + 1;
+  const article = document.querySelector("article");
+  if (!article) return [];  // a page that sends on to another
+  const edge = article.getBoundingClientRect().right + 1;
   const found = [];
-  for (const part of document.querySelectorAll("article pre, article div.math, article mjx-container, article table")) {
+  for (const part of article.querySelectorAll("pre, div.math, mjx-container[display], table")) {
     if (!part.offsetParent || part.closest(".statement-sign")) continue;
     let box = part;
     while (box.tagName !== "ARTICLE" && !scrolls(box)) box = box.parentElement;
