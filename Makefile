@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 BENCH  := .venv-bench
+AXE    := 4.10.3
 RUN    := $(BIN)/python
 READY  := $(VENV)/.ready
 # Two notebooks run at a time, so one BLAS thread each.
@@ -72,8 +73,15 @@ bench: $(BENCH)/.ready  ## race the rivals at full size, a quarter of an hour: r
 serve: book  ## show the built book at http://localhost:8000
 	$(RUN) -m http.server 8000 --bind localhost --directory _build/html
 
-browser: book $(VENV)/.ready-browser  ## open every built page in Chromium, network off
-	$(RUN) -m pytest tests/browser
+# Without npm the pages are opened all the same, and what axe would ask is skipped.
+build/axe.min.js:
+	@mkdir -p build
+	@command -v npm >/dev/null || { echo "npm is missing, so axe-core does not look at the pages"; exit 0; }; \
+	cd build && npm pack --silent axe-core@$(AXE) && tar -xzf axe-core-$(AXE).tgz package/axe.min.js \
+	    && mv package/axe.min.js . && rm -r package axe-core-$(AXE).tgz
+
+browser: book $(VENV)/.ready-browser build/axe.min.js  ## open every built page in Chromium, network off
+	$(RUN) -m pytest -n 2 --dist loadgroup tests/browser
 
 clean:  ## remove what was built; the installed .venv stays
 	rm -rf _build build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,5 +1,6 @@
 """Figures of the book: arrays in, `ax` out.
 
+A curve carries its name at its end and a row of images its name at the left, so that no figure needs a legend.
 Images are drawn on one gray scale, black 0 to white 1, without interpolation or axes, so that two panels can be
 compared.  `COLORS` gives each family of models one colour for the whole book (Okabe and Ito 2008, safe for
 colour-blind readers).  Needs the extra `linvae[plot]`.
@@ -14,6 +15,8 @@ from importlib.resources import files
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
@@ -71,14 +74,40 @@ def reconstruction_strip(
     """Draw originals (n, d) as the first row and each named set of reconstructions (n, d) as a row below."""
     if "original" in reconstructions:
         raise ValueError('a reconstruction is named "original", as the first row is; give it another name')
-    return _named_rows({"original": original, **reconstructions}, shape, ax)
+    return image_rows({"original": original, **reconstructions}, shape=shape, ax=ax)
 
 
 def interpolation_strip(
     paths: Mapping[str, ArrayLike], *, shape: tuple[int, int] | None = None, ax: Axes | None = None
 ) -> Axes:
     """Draw each named path of images (n_steps, d) as a row, first end at the left, last at the right."""
-    return _named_rows(paths, shape, ax)
+    return image_rows(paths, shape=shape, ax=ax)
+
+
+def image_rows(named: Mapping[str, ArrayLike], *, shape: tuple[int, int] | None = None, ax: Axes | None = None) -> Axes:
+    """Draw each named set of images (n, d) as a row, equally many a row, its name at the left.
+
+    Parameters
+    ----------
+    named : {name: array (n, d)}
+    shape : (height, width) or None
+        Of one image; None means square.
+    ax : Axes or None
+        None makes a figure whose height fits the rows.
+
+    Raises
+    ------
+    ValueError
+        If the rows differ in length, or are no images of that shape.
+    """
+    rows = [check_rows(images, name) for name, images in named.items()]
+    if len({len(row) for row in rows}) > 1:
+        raise ValueError(f"rows of {[len(row) for row in rows]} images; give each row as many as the others")
+    ax = _draw(rows, shape, ax)
+    height = ax.images[-1].get_size()[0] + 1  # one empty pixel a row, the last row's included
+    ax.set_yticks([(i + 0.5) * height / len(rows) - 1 for i in range(len(rows))], list(named))
+    ax.tick_params(length=0)
+    return ax
 
 
 def scree(
@@ -131,14 +160,272 @@ def scree(
     return ax
 
 
-def _starts(n: int, n_columns: int) -> range:
-    if n == 0 or n_columns < 1:
-        raise ValueError(f"{n} images in {n_columns} columns; give at least one of each")
-    return range(0, n, n_columns)
+def curves(
+    x: ArrayLike,
+    named: Mapping[str, ArrayLike],
+    *,
+    colors: Mapping[str, str] | None = None,
+    xscale: str = "linear",
+    yscale: str = "linear",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw each named curve y (n,) over x (n,), its name written at its end.
+
+    Names that would touch are moved apart.  Limits of the axes are therefore set before: draw on an `ax` that has them,
+    or leave them.
+
+    Parameters
+    ----------
+    x : array (n,)
+        Rising.
+    named : {name: array (n,)}
+    colors : {name: color} or None
+        A name without gets its family's colour in `COLORS`, or one that no other curve has.
+    xscale, yscale : str
+        As matplotlib names them, such as "log".
+
+    Raises
+    ------
+    ValueError
+        If a curve has not as many points as x, or there is none.
+    """
+    x = np.asarray(x)
+    curves = {name: np.asarray(y) for name, y in named.items()}
+    if not curves or any(y.shape != x.shape for y in curves.values()) or x.ndim != 1 or not x.size:
+        raise ValueError(f"curves of {[y.shape for y in curves.values()]} over x of {x.shape}; give a point for each x")
+    ax = ax or plt.subplots()[1]
+    ax.set(xscale=xscale, yscale=yscale)
+    chosen = _colors(curves, colors)
+    for name, y in curves.items():
+        ax.plot(x, y, color=chosen[name])
+    ends = {name: (x[np.isfinite(y)][-1], y[np.isfinite(y)][-1]) for name, y in curves.items() if np.isfinite(y).any()}
+    ax.autoscale_view()
+    heights = ax.transData.transform(list(ends.values()))[:, 1] * 72 / ax.figure.dpi
+    moved = _apart(heights, 1.2 * plt.rcParams["font.size"])
+    for (name, end), shift in zip(ends.items(), moved - heights, strict=True):
+        ax.annotate(
+            name,
+            end,
+            (6, shift),
+            textcoords="offset points",
+            va="center",
+            color=_readable(chosen[name]),
+            annotation_clip=False,
+        )
+    return ax
 
 
-def _draw(rows: Sequence[Array], shape: tuple[int, int] | None, ax: Axes | None) -> Axes:
-    """Draw rows of images (n_i, d) as one picture, one empty pixel between neighbours."""
+def dots(
+    values: Mapping[str, float],
+    errors: Mapping[str, float] | None = None,
+    *,
+    colors: Mapping[str, str] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw one dot a name, the first on top, with a bar of one error to either side.
+
+    Parameters
+    ----------
+    values : {name: value}
+    errors : {name: error} or None
+        Names without get no bar; say in the caption what a bar is.
+    colors : {name: color} or None
+        A name without gets its family's colour in `COLORS`, or black.
+
+    Raises
+    ------
+    ValueError
+        If there is no value, an error has no value, or an error is negative.
+    """
+    errors = errors or {}
+    if not values or set(errors) - set(values):
+        raise ValueError(f"errors of {sorted(set(errors) - set(values))} and {len(values)} values; give each its value")
+    if any(error < 0 for error in errors.values()):
+        raise ValueError(f"errors {dict(errors)}; give sizes, 0 or more")
+    ax = ax or plt.subplots(figsize=(plt.rcParams["figure.figsize"][0], 0.8 + 0.36 * len(values)))[1]
+    for row, (name, value) in enumerate(values.items()):
+        color = (colors or {}).get(name) or COLORS.get(name, COLORS["real"])
+        ax.errorbar(value, row, xerr=errors.get(name), fmt="o", color=color, capsize=3, linewidth=1.5)
+    ax.set_yticks(range(len(values)), list(values))
+    ax.set_ylim(len(values) - 0.5, -0.5)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(axis="y", color="#dddddd", linewidth=0.8)
+    return ax
+
+
+def ellipse(
+    mean: ArrayLike,
+    covariance: ArrayLike,
+    *,
+    n_std: float = 2.0,
+    name: str = "",
+    color: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the points of the plane that lie n_std standard deviations from a Gaussian's mean.
+
+    {m + n_std Q diag(lambda)^1/2 u : |u| = 1}, with the covariance S = Q diag(lambda) Q^T.  A share
+    1 - exp(-n_std^2 / 2) of the Gaussian lies inside: 39 % at 1 and 86 % at 2.
+
+    Parameters
+    ----------
+    mean : array (2,)
+    covariance : array (2, 2)
+        Symmetric, no eigenvalue below zero.
+    n_std : float
+        Above 0.
+    name : str
+        Written at the top of the ellipse.
+
+    Raises
+    ------
+    ValueError
+        If the shapes are others, the covariance is not symmetric or has a negative eigenvalue, or n_std is not above 0.
+    """
+    m, S = np.asarray(mean, float), np.asarray(covariance, float)
+    if m.shape != (2,) or S.shape != (2, 2):
+        raise ValueError(f"mean of {m.shape} and covariance of {S.shape}; a plane takes (2,) and (2, 2)")
+    if not n_std > 0:
+        raise ValueError(f"n_std={n_std}; give a number above 0")
+    variances, Q = np.linalg.eigh(S)
+    if not np.allclose(S, S.T) or variances[0] < -1e-12 * max(variances[1], 1):
+        raise ValueError(f"eigenvalues {variances} of {S.tolist()}; a covariance is symmetric and has none below zero")
+    angles = np.linspace(0, 2 * np.pi, 181)
+    circle = np.stack([np.cos(angles), np.sin(angles)])
+    outline = m[:, None] + n_std * (Q * np.sqrt(np.maximum(variances, 0))) @ circle
+    ax = ax or plt.subplots()[1]
+    color = color or COLORS["real"]
+    ax.plot(*outline, color=color)
+    if name:
+        top = outline[:, outline[1].argmax()]
+        ax.annotate(
+            name,
+            (top[0], top[1]),
+            (0, 4),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            color=_readable(color),
+            annotation_clip=False,
+        )
+    return ax
+
+
+def thumbnails(
+    points: ArrayLike,
+    images: ArrayLike,
+    *,
+    shape: tuple[int, int] | None = None,
+    zoom: float = 0.8,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw each image (n, d) at its point (n, 2) of the plane, on the gray scale of all images.
+
+    Parameters
+    ----------
+    points : array (n, 2)
+    images : array (n, d)
+        A value outside [0, 1] is drawn as the nearer end of the scale.
+    shape : (height, width) or None
+        Of one image; None means square.
+    zoom : float
+        Points of the page a pixel.
+
+    Raises
+    ------
+    ValueError
+        If points and images are not equally many, or are of other shapes.
+    """
+    points, images = np.asarray(points, float), np.asarray(images)
+    if points.shape != (len(images), 2) or images.ndim != 2:
+        raise ValueError(f"points of {points.shape} and images of {images.shape}; give (n, 2) and (n, d)")
+    h, w = _image_shape([images], shape)
+    ax = ax or plt.subplots()[1]
+    for point, image in zip(points, images, strict=True):
+        picture = OffsetImage(image.reshape(h, w), zoom=zoom, cmap="gray", clim=(0, 1), interpolation="none")
+        ax.add_artist(AnnotationBbox(picture, point, frameon=False, pad=0))
+    ax.update_datalim(points)
+    ax.margins(0.1)
+    ax.autoscale_view()
+    return ax
+
+
+def arrow(
+    start: ArrayLike, end: ArrayLike, name: str = "", *, color: str | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw an arrow from one point of the plane to another, its name at the tip.
+
+    Raises
+    ------
+    ValueError
+        If a point is not of shape (2,).
+    """
+    start, end = np.asarray(start, float), np.asarray(end, float)
+    if start.shape != (2,) or end.shape != (2,):
+        raise ValueError(f"points of {start.shape} and {end.shape}; a plane takes (2,)")
+    tail, tip = (start[0], start[1]), (end[0], end[1])
+    color = color or COLORS["variational"]
+    ax = ax or plt.subplots()[1]
+    ax.annotate(
+        "", tip, tail, arrowprops={"arrowstyle": "-|>", "color": color, "linewidth": 2, "shrinkA": 0, "shrinkB": 0}
+    )
+    if name:
+        right = end[0] >= start[0]
+        ax.annotate(
+            name,
+            tip,
+            (5 if right else -5, 0),
+            textcoords="offset points",
+            ha="left" if right else "right",
+            va="center",
+            color=_readable(color),
+            annotation_clip=False,
+        )
+    ax.update_datalim([start, end])
+    ax.autoscale_view()
+    return ax
+
+
+def _colors(names: Mapping[str, ArrayLike], given: Mapping[str, str] | None) -> dict[str, str]:
+    """Return a colour for each name: the given one, its family's, or the next that is free."""
+    chosen = {name: (given or {}).get(name) or COLORS.get(name) for name in names}
+    free = [color for color in COLORS.values() if color not in chosen.values()] or list(COLORS.values())
+    spare = iter(free * len(chosen))
+    return {name: color or next(spare) for name, color in chosen.items()}
+
+
+def _readable(color: str) -> tuple[float, float, float]:
+    """Return the colour, darkened until words in it stand out 4.5 : 1 from white (WCAG 2)."""
+    rgb = np.array(to_rgb(color))
+    while 1.05 / (_luminance(rgb) + 0.05) < 4.5:
+        rgb = 0.95 * rgb
+    red, green, blue = rgb.tolist()
+    return red, green, blue
+
+
+def _luminance(rgb: Array) -> float:
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def _apart(heights: Array, gap: float) -> Array:
+    """Return heights in the same order, neighbours at least a gap apart, moved as little as squares can tell."""
+    order = np.argsort(heights, kind="stable")
+    groups: list[list[float]] = []  # [sum of wanted lowest heights, members]
+    for i, height in enumerate(heights[order]):
+        groups.append([height - i * gap, 1])
+        while len(groups) > 1 and groups[-2][0] / groups[-2][1] > groups[-1][0] / groups[-1][1]:
+            total, n = groups.pop()
+            groups[-1][0] += total
+            groups[-1][1] += n
+    level = np.repeat([total / n for total, n in groups], [int(n) for _, n in groups])
+    moved = np.empty(len(heights))
+    moved[order] = level + gap * np.arange(len(heights))
+    return moved
+
+
+def _image_shape(rows: Sequence[Array], shape: tuple[int, int] | None) -> tuple[int, int]:
+    """Return height and width of one image, or say that the images have no such shape or no such scale."""
     if not rows or any(row.ndim != 2 or len(row) == 0 for row in rows):
         raise ValueError(f"rows of shapes {[row.shape for row in rows]}; give one flat image a row, shape (n, d)")
     if any(row.dtype.kind in "iu" and row.max() > 1 for row in rows):
@@ -147,6 +434,18 @@ def _draw(rows: Sequence[Array], shape: tuple[int, int] | None, ax: Axes | None)
     h, w = shape or (math.isqrt(d), math.isqrt(d))
     if any(row.shape[1] != h * w for row in rows):
         raise ValueError(f"images of {[row.shape[1] for row in rows]} pixels do not make {h} x {w}; give shape=")
+    return h, w
+
+
+def _starts(n: int, n_columns: int) -> range:
+    if n == 0 or n_columns < 1:
+        raise ValueError(f"{n} images in {n_columns} columns; give at least one of each")
+    return range(0, n, n_columns)
+
+
+def _draw(rows: Sequence[Array], shape: tuple[int, int] | None, ax: Axes | None) -> Axes:
+    """Draw rows of images (n_i, d) as one picture, one empty pixel between neighbours."""
+    h, w = _image_shape(rows, shape)
     n_columns = max(map(len, rows))
     picture = np.full((len(rows) * (h + 1) - 1, n_columns * (w + 1) - 1), np.nan)
     for i, row in enumerate(rows):
@@ -158,16 +457,4 @@ def _draw(rows: Sequence[Array], shape: tuple[int, int] | None, ax: Axes | None)
     ax.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="none")
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
-    return ax
-
-
-def _named_rows(named: Mapping[str, ArrayLike], shape: tuple[int, int] | None, ax: Axes | None) -> Axes:
-    """Draw rows of equally many images, the name of each beside it."""
-    rows = [check_rows(images, name) for name, images in named.items()]
-    if len({len(row) for row in rows}) > 1:
-        raise ValueError(f"rows of {[len(row) for row in rows]} images; give each row as many as the others")
-    ax = _draw(rows, shape, ax)
-    height = ax.images[-1].get_size()[0] + 1  # one empty pixel a row, the last row's included
-    ax.set_yticks([(i + 0.5) * height / len(rows) - 1 for i in range(len(rows))], list(named))
-    ax.tick_params(length=0)
     return ax

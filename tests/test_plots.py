@@ -81,6 +81,108 @@ def test_the_style_is_loaded_and_every_colour_is_different():
     assert len(set(plots.COLORS.values())) == len(plots.COLORS)
 
 
+def overlaps(ax):
+    """Return the pairs of words in a figure that touch."""
+    ax.figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in ax.texts]
+    return [(i, j) for i in range(len(boxes)) for j in range(i) if boxes[i].overlaps(boxes[j])]
+
+
+@pytest.mark.parametrize("yscale", ["linear", "log"])
+def test_curves_carry_their_names_at_their_ends_and_no_two_names_touch(yscale):
+    x = np.arange(1, 6)
+    ends = {"PCA": 5.0, "PPCA": 5.05, "LDA": 4.95, "mean": 30.0}
+    ax = plots.curves(x, {name: np.full(5, end) for name, end in ends.items()}, yscale=yscale)
+    assert [text.get_text() for text in ax.texts] == list(ends)
+    assert [text.xy for text in ax.texts] == [(5, end) for end in ends.values()]
+    assert ax.get_legend() is None
+    assert overlaps(ax) == []
+
+
+def test_names_far_apart_stay_where_their_curves_end():
+    np.testing.assert_array_equal(plots._apart(np.array([50.0, 0.0, 20.0]), 12), [50, 0, 20])
+    moved = plots._apart(np.array([10.0, 10.0, 11.0]), 12)
+    np.testing.assert_allclose(moved, [31 / 3 - 12, 31 / 3, 31 / 3 + 12])  # their middle stays
+
+
+def test_a_curve_is_named_where_its_last_finite_point_is():
+    ax = plots.curves([1, 2, 3], {"short": [4.0, 5.0, np.nan]})
+    assert ax.texts[0].xy == (2, 5.0)
+
+
+def test_a_family_keeps_its_colour_and_others_share_none():
+    ax = plots.curves([0, 1], {"deep": [0, 1], "a": [0, 2], "b": [0, 3]}, colors={"b": "#123456"})
+    colors = [line.get_color() for line in ax.lines]
+    assert colors[0] == plots.COLORS["deep"]
+    assert colors[2] == "#123456"
+    assert len(set(colors)) == 3
+
+
+@pytest.mark.parametrize("color", plots.COLORS.values())
+def test_words_in_a_familys_colour_can_be_read(color):
+    ratio = 1.05 / (plots._luminance(np.array(plots._readable(color))) + 0.05)
+    assert ratio >= 4.5
+    assert ratio < 5.1 or plots._readable(color) == plots.to_rgb(color)  # darkened no more than needed
+
+
+def test_dots_stand_in_the_order_given_with_bars_of_one_error():
+    ax = plots.dots({"real": 35.0, "talk": 64.0, "mean": 50.0}, {"talk": 2.5})
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["real", "talk", "mean"]
+    assert ax.yaxis_inverted()
+    (bar,) = [c for container in ax.containers for c in container.lines[2]]
+    np.testing.assert_allclose(bar.get_segments()[0], [[61.5, 1], [66.5, 1]])
+
+
+def test_the_ellipse_lies_n_std_away_in_the_metric_of_the_covariance():
+    mean, covariance = np.array([1.0, -2.0]), np.array([[4.0, 1.5], [1.5, 1.0]])
+    ax = plots.ellipse(mean, covariance, n_std=3, name="class 6")
+    away = np.array(ax.lines[0].get_data()).T - mean
+    np.testing.assert_allclose(np.einsum("ni,ij,nj->n", away, np.linalg.inv(covariance), away), 9)
+    assert ax.texts[0].xy[1] == pytest.approx(-2 + 3 * 1, abs=1e-3)  # 181 points miss the top by less
+
+
+def test_a_flat_gaussian_is_a_segment():
+    x, y = plots.ellipse([0, 0], [[1.0, 1.0], [1.0, 1.0]], n_std=1).lines[0].get_data()
+    np.testing.assert_allclose(x, y, atol=1e-7)  # the root of an eigenvalue of 1e-16
+
+
+def test_digits_lie_at_their_points_on_one_gray_scale():
+    points = np.arange(14.0).reshape(7, 2)
+    ax = plots.thumbnails(points, 3 * IMAGES - 1)
+    boxes = [artist for artist in ax.artists if hasattr(artist, "xy")]
+    np.testing.assert_array_equal([box.xy for box in boxes], points)
+    pictures = [box.offsetbox.image for box in boxes]
+    assert {picture.get_clim() for picture in pictures} == {(0, 1)}
+    assert {picture.get_interpolation() for picture in pictures} == {"none"}
+    assert ax.get_xlim()[0] < 0 < 12 < ax.get_xlim()[1]
+
+
+def test_an_arrow_ends_at_its_tip_where_its_name_stands():
+    ax = plots.arrow([0, 0], [2, 1], "first direction")
+    assert [(text.xy, text.get_text()) for text in ax.texts] == [((2, 1), ""), ((2, 1), "first direction")]
+    assert ax.texts[0].xyann == (0, 0)
+    assert ax.get_xlim()[1] >= 2
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: plots.curves([1, 2], {"a": [1, 2]}),
+        lambda: plots.dots({"a": 1}),
+        lambda: plots.ellipse([0, 0], np.eye(2), name="a"),
+        lambda: plots.arrow([0, 0], [1, 1], "a"),
+        lambda: plots.image_rows({"a": IMAGES}),
+    ],
+    ids=["curves", "dots", "ellipse", "arrow", "rows"],
+)
+def test_nothing_is_written_smaller_than_nine_points(draw):
+    with plt.rc_context():
+        plots.use_style()
+        ax = draw()
+        words = [*ax.texts, *ax.get_xticklabels(), *ax.get_yticklabels(), ax.title, ax.xaxis.label]
+        assert min(text.get_fontsize() for text in words) >= 9
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -95,6 +197,17 @@ def test_the_style_is_loaded_and_every_colour_is_different():
         (lambda: plots.scree([5.0, 3.0]), "add up to 8.000, above 1"),
         (lambda: plots.reconstruction_strip(IMAGES, {"original": IMAGES}), 'named "original"'),
         (lambda: plots.reconstruction_strip(IMAGES, {"k = 2": IMAGES[:3]}), r"rows of \[7, 3\] images"),
+        (lambda: plots.image_rows({"a": IMAGES, "b": IMAGES[:3]}), r"rows of \[7, 3\] images"),
+        (lambda: plots.curves([1, 2], {"a": [1]}), "give a point for each x"),
+        (lambda: plots.curves([1, 2], {}), "give a point for each x"),
+        (lambda: plots.dots({"a": 1}, {"b": 1}), r"errors of \['b'\]"),
+        (lambda: plots.dots({"a": 1}, {"a": -1}), "give sizes, 0 or more"),
+        (lambda: plots.ellipse([0, 0], np.diag([1, -1])), "none below zero"),
+        (lambda: plots.ellipse([0, 0], [[1, 1], [0, 1]]), "symmetric"),
+        (lambda: plots.ellipse([0, 0, 0], np.eye(3)), "a plane takes"),
+        (lambda: plots.ellipse([0, 0], np.eye(2), n_std=0), "n_std=0"),
+        (lambda: plots.thumbnails([[0, 0]], IMAGES), r"points of \(1, 2\)"),
+        (lambda: plots.arrow([0], [1, 1]), r"points of \(1,\)"),
         (lambda: plots.image_grid(np.full((2, 4), 255, np.uint8)), "divide bytes by 255"),
         (lambda: plots.image_grid(HIDDEN), "images is a MaskedArray, and its mask would be lost"),
         (lambda: plots.reconstruction_strip(IMAGES, {"k = 2": HIDDEN}), "k = 2 is a MaskedArray"),

@@ -1,19 +1,58 @@
 """Check that chapters are as a reader should find them: python tools/hygiene.py [book/naive.ipynb …]
 
-Every rule is a small function that yields sentences. CONTRIBUTING.md tells what the rules are for.
+Every rule is a small function that yields sentences. CONTRIBUTING.md tells what the rules are for, and shows every
+construct that they ask for.
 """
 
+import ast
+import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import chapter
 import nbformat
 from nbformat import NotebookNode
 from refresh import CELL_METADATA, METADATA, ROOT
 
+# Chapters that are still in the old form: the rules of the new one do not ask them. A chapter that is told again
+# leaves this list, and the same list in book/ruff.toml. New chapters never enter it.
+OLD_FORM = {
+    "autoencoder",
+    "collapse",
+    "elbo",
+    "generative",
+    "interpolation",
+    "naive",
+    "randomness",
+    "scale",
+    "scores",
+    "variational",
+    "verdict",
+    "wasserstein",
+    "why",
+}
+
 MAX_LINES = 25
+VISIBLE_LINES, VISIBLE_COLUMNS, VISIBLE_ASSERTS = 12, 76, 2
+IN_PARAGRAPH, IN_ITEM = 3, 5
+MAX_WORDS = 3000
 EXERCISES = 3
+# Modules of the extras that a reader of a downloaded chapter may not have.
+EXTRAS = {
+    "dask": "dask",
+    "distributed": "dask",
+    "linvae.dask": "dask",
+    "linvae.deep": "deep",
+    "numba": "fast",
+    "pyarrow": "stores",
+    "torch": "deep",
+    "zarr": "stores",
+}
+# Of a statement or a row of the ledger; L1 and L2 are also norms.
+LABEL = re.compile(r"(?<![\w-])(?:[CDM]\d{1,2}|L(?:[3-9]|\d\d))\b")
+CHECKS = ROOT / "linvae" / "book" / "checks.json"
 MACHINE_PATH = re.compile(r"(?<![\w.])(?:/(?:home|root|tmp|Users|work|opt|usr|var)/\S+|[A-Za-z]:\\\w\S*|~/\S+)")
 
 # What is not prose: code fences and math fences, comments, displayed and inline math, roles, code, links, options.
@@ -132,6 +171,179 @@ def names_no_machine(notebook: NotebookNode) -> Iterator[str]:
             yield f"{name(cell)} shows the path {path} of one machine; leave it out"
 
 
+def has_short_visible_cells(notebook: NotebookNode) -> Iterator[str]:
+    for cell in code(notebook):
+        if chapter.kind(cell) != "visible":
+            continue
+        lines = cell.source.splitlines()
+        if len(lines) > VISIBLE_LINES:
+            yield (
+                f"{name(cell)} is visible and has {len(lines)} lines, the limit is {VISIBLE_LINES}; split it, move a "
+                "function to linvae/, or fold it: hide-input for a figure, remove-cell for evidence"
+            )
+        widest = max(map(len, lines), default=0)
+        if widest > VISIBLE_COLUMNS:
+            yield f"{name(cell)} is {widest} columns wide, the page shows {VISIBLE_COLUMNS}; run `ruff format book`"
+        asserts = len(re.findall(r"^\s*assert\b", cell.source, re.MULTILINE))
+        if asserts > VISIBLE_ASSERTS:
+            yield (
+                f'{name(cell)} is visible and asserts {asserts} things, the limit is {VISIBLE_ASSERTS}; keep "by hand '
+                'equals the package", and move the others to an evidence cell (remove-cell) or to a test'
+            )
+
+
+def glues_out_of_sight(notebook: NotebookNode) -> Iterator[str]:
+    for cell in code(notebook):
+        glues = re.search(r"^\s*glue\(", cell.source, re.MULTILINE)
+        if glues and chapter.kind(cell) != "evidence":
+            yield f"{name(cell)} glues in a {chapter.kind(cell)} cell; glue in an evidence cell, tagged remove-cell"
+
+
+def folds_its_setup(notebook: NotebookNode) -> Iterator[str]:
+    cells = code(notebook)
+    if not cells or not cells[0].source.startswith(chapter.INSTALL):
+        yield f"the first code cell does not open with the lines that install the package:\n{chapter.INSTALL}"
+    elif chapter.kind(cells[0]) != "set-up":
+        yield f"{name(cells[0])} sets up and is not folded; tag it hide-cell"
+    for cell in cells[1:]:
+        if chapter.kind(cell) == "set-up":
+            yield f"{name(cell)} is a second set-up cell; import everything in the first one"
+
+
+def has_one_kind_a_cell(notebook: NotebookNode) -> Iterator[str]:
+    for cell in code(notebook):
+        kinds = sorted(set(cell.metadata.get("tags", [])) & set(chapter.KINDS))
+        if len(kinds) > 1:
+            yield f"{name(cell)} is tagged {' and '.join(kinds)}; a cell is of one kind, keep one tag"
+
+
+def has_goals(notebook: NotebookNode) -> Iterator[str]:
+    goals = [block for block in all_blocks(notebook) if block.name == "goals"]
+    if len(goals) != 1:
+        yield f"{len(goals)} boxes of goals; give one, `:::{{goals}}`, and it counts the minutes itself"
+    for block in goals:
+        if re.search(r"\d+\s+minutes", block.argument + chapter_text(block)):
+            yield "the goals type their minutes; leave them out, the page counts them"
+
+
+def all_blocks(notebook: NotebookNode) -> Iterator[chapter.Block]:
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            yield from chapter.blocks(chapter.parse(cell.source))
+
+
+def chapter_text(block: chapter.Block) -> str:
+    """Return the Markdown of a block, that of the blocks in it too."""
+    return "\n\n".join(part if isinstance(part, str) else chapter_text(part) for part in block.content)
+
+
+def quotes_the_talk(notebook: NotebookNode) -> Iterator[str]:
+    for block in all_blocks(notebook):
+        if block.name == "talk" and not re.search('[“"„]', chapter_text(block)):
+            yield f"the box on {block.argument} of the talk quotes nothing; quote the slide in one line, “…”"
+
+
+def is_short(notebook: NotebookNode) -> Iterator[str]:
+    words = chapter.words(notebook)
+    if words > MAX_WORDS:
+        yield f"{words} words, the limit is {MAX_WORDS} (solutions and proofs not counted); cut, or make two chapters"
+
+
+def quotes_few_numbers(notebook: NotebookNode) -> Iterator[str]:
+    for text in chapter.texts(notebook):
+        for paragraph in re.split(r"\n[ \t]*\n|\n(?=[ \t]*(?:[-*+]|\d+\.)[ \t])", text):
+            numbers = len(chapter.GLUED.findall(paragraph))
+            item = re.match(r"\s*(?:[-*+]|\d+\.)[ \t]", paragraph)
+            limit = IN_ITEM if item else IN_PARAGRAPH
+            if numbers > limit and not paragraph.lstrip().startswith("|"):
+                where = "a list item" if item else "a paragraph"
+                yield (
+                    f"{where} quotes {numbers} numbers, the limit is {limit}: {paragraph.strip()[:60]!r}; make one "
+                    "claim with its number, and show the rest as a table or a figure"
+                )
+
+
+def types_no_table(notebook: NotebookNode) -> Iterator[str]:
+    for text in chapter.texts(notebook):
+        rows = [line for line in text.splitlines() if line.lstrip().startswith("|") and chapter.GLUED.search(line)]
+        lists = [b for b in chapter.blocks(chapter.parse(text)) if b.name == "list-table"]
+        if rows or any(chapter.GLUED.search(chapter_text(block)) for block in lists):
+            yield "a typed table quotes numbers; let a cell end in linvae.book.table(frame, caption=...)"
+
+
+def states_answers(notebook: NotebookNode) -> Iterator[str]:
+    registered = json.loads(CHECKS.read_text(encoding="utf-8"))
+    for label, body in exercises(notebook):
+        checks = re.findall(r"\bcheck\(\s*[\"']([\w-]+)[\"']", body)
+        if not checks and not re.search(r"\*(?:You should get|A good answer)\b[^*]*\*", body):
+            yield (
+                f"exercise {label} says not what one should get; add a line that opens with *You should get* or "
+                '*A good answer*, or a cell that ends in check("' + label.removeprefix("ex-") + '", answer)'
+            )
+        for check in checks:
+            if check not in registered:
+                yield f'exercise {label} has check("{check}"), not in {CHECKS.name}; add what linvae.book.seal returns'
+
+
+def exercises(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
+    """Yield the label of every exercise and all that stands in it, its cells too."""
+    open_label, body = "", ""
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and open_label:
+            body += cell.source + "\n"
+        for block in chapter.blocks(chapter.parse(cell.source)) if cell.cell_type == "markdown" else []:
+            label = block.options.get("label", "")
+            if block.name == "exercise":
+                yield label, chapter_text(block)
+            elif block.name == "exercise-start":
+                open_label, body = label, chapter_text(block) + cell.source
+            elif block.name == "exercise-end":
+                yield open_label, body
+                open_label = ""
+    if open_label:
+        yield open_label, body
+
+
+def hides_labels(notebook: NotebookNode) -> Iterator[str]:
+    for text in chapter.texts(notebook):
+        bare = NOT_PROSE.sub(" ", text)
+        for label in sorted(set(LABEL.findall(bare))):
+            yield f"the prose says {label}; call the statement by what it says, or refer to it by {{prf:ref}}`{label}`"
+        for block in chapter.blocks(chapter.parse(text)):
+            if block.is_statement and re.search(r"`test_\w+`", chapter_text(block)):
+                yield (
+                    f"{block.name} {block.options.get('label')} names its tests; leave them out, the sign beside the "
+                    "title shows them"
+                )
+
+
+def quotes_what_it_glues(notebook: NotebookNode, page: str, elsewhere: Iterable[tuple[str, str]] = ()) -> Iterator[str]:
+    quoted = {*elsewhere}.union(*(chapter.quoted(text, page) for text in chapter.texts(notebook)))
+    for glued in chapter.glued(notebook):
+        if (page, glued) not in quoted:
+            yield f"{glued!r} is glued and quoted on no page; drop it, or print it where it teaches"
+
+
+def skips_politely(notebook: NotebookNode) -> Iterator[str]:
+    """Extras are asked for by `needs`, so that a reader without them meets a sentence."""
+    for cell in code(notebook):
+        source = re.sub(r"^(\s*)%.*$", r"\1pass", cell.source, flags=re.MULTILINE)
+        try:
+            tree = ast.parse(source)
+        except SyntaxError:
+            continue
+        for node in tree.body:
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            modules += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for module in modules:
+                extra = EXTRAS.get(module) or EXTRAS.get(module.split(".")[0])
+                if extra:
+                    yield (
+                        f"{name(cell)} imports {module} for all readers; put it under "
+                        f'`if needs("{extra}"):` from linvae.book, and what follows from it too'
+                    )
+
+
 RULES: list[Callable[[NotebookNode], Iterator[str]]] = [
     starts_with_title,
     was_run,
@@ -143,12 +355,42 @@ RULES: list[Callable[[NotebookNode], Iterator[str]]] = [
     has_clean_metadata,
     names_no_machine,
 ]
+NEW_RULES: list[Callable[[NotebookNode], Iterator[str]]] = [
+    has_short_visible_cells,
+    glues_out_of_sight,
+    folds_its_setup,
+    has_one_kind_a_cell,
+    has_goals,
+    quotes_the_talk,
+    is_short,
+    quotes_few_numbers,
+    types_no_table,
+    states_answers,
+    hides_labels,
+    skips_politely,
+]
+
+
+def quoted_by_others(path: Path) -> set[tuple[str, str]]:
+    """Return what the other pages beside this chapter quote."""
+    quoted: set[tuple[str, str]] = set()
+    for page in sorted(path.parent.iterdir()):
+        if page.suffix == ".md":
+            quoted |= chapter.quoted(page.read_text(encoding="utf-8"), page.name)
+        elif page.suffix == ".ipynb" and page != path:
+            for text in chapter.texts(nbformat.read(page, as_version=4)):
+                quoted |= chapter.quoted(text, page.stem)
+    return quoted
 
 
 def problems(path: Path) -> list[str]:
     """Return what is wrong with one chapter, one sentence each."""
     notebook = nbformat.read(path, as_version=4)
-    return [f"{path.name}: {problem}" for rule in RULES for problem in rule(notebook)]
+    found = [problem for rule in RULES for problem in rule(notebook)]
+    if path.stem not in OLD_FORM:
+        found += [problem for rule in NEW_RULES for problem in rule(notebook)]
+        found += quotes_what_it_glues(notebook, path.stem, quoted_by_others(path))
+    return [f"{path.name}: {problem}" for problem in found]
 
 
 def main(arguments: list[str]) -> int:

@@ -52,7 +52,7 @@ class StatementTable(SphinxDirective):
             names = "<br>".join(f"`{test}`" for test in tests)
             outcome = statements.status(statement, written, tests)
             lines += [
-                f"* - {label}",
+                f"* - [{label}]{{#statement-{label}}}",
                 f"  - {title}",
                 f"  - {outcome}",
                 f"  - {', '.join(where)}",

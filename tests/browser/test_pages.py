@@ -1,18 +1,49 @@
 """Open every built page in Chromium from file://, with the network off, as a reader on a train would.
 
-Run by `make browser`, after `make book`. Not part of `make test`: it needs a browser and the built book.
+Run by `make browser`, after `make book`. Not part of `make test`: it needs a browser and the built book.  What a reader
+who listens or uses the keyboard would miss is found by axe-core (`make build/axe.min.js` fetches it).
 """
 
 import os
 import shutil
 from pathlib import Path
 
+import hygiene
 import pytest
 
-HTML = Path(__file__).resolve().parents[2] / "_build" / "html"
+ROOT = Path(__file__).resolve().parents[2]
+HTML = ROOT / "_build" / "html"
+AXE = ROOT / "build" / "axe.min.js"
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 PAGES = sorted(page for page in HTML.rglob("*.html") if "_static" not in page.parts)
-PHONE = {"width": 390, "height": 844}
+LISTINGS = [page for page in PAGES if "_modules" in page.parts]
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+GRAVE = {"serious", "critical"}
+
+# Code, formulas and tables that are cut off: wider than they show, in a box that does not scroll.
+CUT_OFF = """() => {
+  const scrolls = node => ["auto", "scroll"].includes(getComputedStyle(node).overflowX);
+  const article = document.querySelector("article");
+  if (!article) return [];  // a page that sends on to another
+  const edge = article.getBoundingClientRect().right + 1;
+  const found = [];
+  for (const part of article.querySelectorAll("pre, div.math, mjx-container[display], table")) {
+    if (!part.offsetParent || part.closest(".statement-sign")) continue;
+    let box = part;
+    while (box.tagName !== "ARTICLE" && !scrolls(box)) box = box.parentElement;
+    const right = part.getBoundingClientRect().right;
+    const cut = box.tagName === "ARTICLE" ? right > edge || part.scrollWidth > part.clientWidth + 1 && part.clientWidth
+                                          : box.getBoundingClientRect().right > edge;
+    if (cut) found.push(part.tagName + ": " + part.textContent.trim().slice(0, 60));
+  }
+  return found;
+}"""
+WIDE_CODE = """() => [...document.querySelectorAll("article .cell_input pre")]
+  .filter(pre => pre.scrollWidth > pre.clientWidth + 1).map(pre => pre.textContent.trim().slice(0, 60))"""
+UNREACHED = """() => [...document.querySelectorAll("article pre, article div.math, article .cell_output")]
+  .filter(box => box.offsetParent && box.scrollWidth > box.clientWidth + 1
+                 && getComputedStyle(box).overflowX !== "visible" && box.tabIndex < 0)
+  .map(box => box.className)"""
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is missing; pip install -e '.[browser]'")
 pytestmark = [
@@ -29,13 +60,20 @@ def browser():
         browser.close()
 
 
-@pytest.fixture(scope="module", params=PAGES, ids=lambda page: str(page.relative_to(HTML)))
+def grouped(pages):
+    """Under xdist the tests of one page run in one process, so that it is opened once."""
+    return [
+        pytest.param(page, id=str(page.relative_to(HTML)), marks=pytest.mark.xdist_group(page.stem)) for page in pages
+    ]
+
+
+@pytest.fixture(scope="module", params=grouped(PAGES))
 def tab(browser, request):
     """Each page in turn, opened once; `tab.complaints` collects what went wrong in it."""
-    context = browser.new_context()
+    context = browser.new_context(viewport=DESK, color_scheme="light")
     context.set_offline(True)
     tab = context.new_page()
-    tab.complaints = []
+    tab.complaints, tab.page = [], request.param
     tab.on("console", lambda message: message.type in ("error", "warning") and tab.complaints.append(message.text))
     tab.on("pageerror", lambda error: tab.complaints.append(str(error)))
     tab.on("requestfailed", lambda request: tab.complaints.append(f"failed: {request.url} {request.failure}"))
@@ -71,6 +109,61 @@ def test_every_picture_is_there_and_described(tab):
         assert picture.get_attribute("alt")
 
 
+def settle(tab):
+    tab.evaluate("dispatchEvent(new Event('resize'))")
+    tab.wait_for_timeout(150)
+
+
+def test_nothing_is_cut_off_on_a_desk(tab):
+    assert tab.evaluate(CUT_OFF) == []
+    assert tab.evaluate("document.documentElement.scrollWidth") <= DESK["width"]
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_axe_finds_nothing_grave(tab, mode):
+    """In the dark only colours differ, so only they are asked for again; listings of code are all one template."""
+    if "_modules" in tab.page.parts and tab.page != LISTINGS[0]:
+        pytest.skip("a listing like the first one")
+    if not AXE.is_file():
+        pytest.skip("axe-core is not here; make build/axe.min.js fetches it with npm")
+    tab.add_style_tag(content="* { transition: none !important; animation: none !important; }")
+    tab.evaluate("mode => document.documentElement.dataset.theme = mode", mode)
+    settle(tab)
+    if not tab.evaluate("!!window.axe"):
+        tab.evaluate(AXE.read_text(encoding="utf-8"))
+    rules = {"rules": {"label-content-name-mismatch": {"enabled": True}}}
+    # Preloading asks for the style sheets again, which file:// refuses.
+    options = rules if mode == "light" else {"runOnly": ["color-contrast"]}
+    found = tab.evaluate(
+        "options => axe.run(document, {preload: false, resultTypes: ['violations'], ...options})", options
+    )
+    tab.evaluate("document.documentElement.dataset.theme = 'light'")
+    grave = [
+        f"{rule['id']}: {node['target']} {node['failureSummary']}"
+        for rule in found["violations"]
+        if rule["impact"] in GRAVE
+        for node in rule["nodes"]
+    ]
+    assert grave == []
+
+
+def test_the_signs_of_statements_open_by_keyboard_and_by_pointer(tab):
+    signs = tab.locator("article .statement-sign").all()
+    if not signs:
+        pytest.skip("no statement on this page")
+    for sign in signs:
+        card = sign.locator(".card")
+        assert not card.is_visible()
+        sign.locator("a").focus()
+        assert card.is_visible()
+        sign.locator("a").blur()
+        sign.locator("a").hover()
+        assert card.is_visible()
+        tab.mouse.move(0, 0)
+        page, _, row = sign.locator("a").get_attribute("href").partition("#")
+        assert f'id="{row}"' in (tab.page.parent / page).read_text(encoding="utf-8")
+
+
 def test_folded_parts_open(tab):
     solutions = tab.locator("article .dropdown.admonition")
     proofs = tab.locator("article details.sd-dropdown")
@@ -83,6 +176,13 @@ def test_folded_parts_open(tab):
     for proof in proofs.all():
         proof.locator("summary").click()
         assert proof.evaluate("details => details.open")
+
+
+def test_code_of_a_chapter_needs_no_scrolling_on_a_desk(tab):
+    """With everything unfolded, also in boxes; chapters in the old form are older than their columns."""
+    if tab.page.stem in hygiene.OLD_FORM:
+        pytest.skip("a chapter in the old form")
+    assert tab.evaluate(WIDE_CODE) == []
 
 
 def test_dark_mode_switches(tab):
@@ -100,3 +200,20 @@ def test_page_fits_a_phone(tab):
     tab.set_viewport_size(PHONE)
     assert tab.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     assert tab.complaints == []
+
+
+def test_what_scrolls_on_a_phone_can_be_reached_by_keyboard(tab):
+    tab.set_viewport_size(PHONE)
+    settle(tab)
+    assert tab.evaluate(UNREACHED) == []
+
+
+def test_on_paper_code_wraps_and_solutions_stay_folded(tab):
+    tab.reload()
+    tab.set_viewport_size(DESK)
+    tab.emulate_media(media="print")
+    wrapped = "getComputedStyle(node).whiteSpace"
+    assert set(tab.locator("article pre").evaluate_all(f"nodes => nodes.map(node => {wrapped})")) <= {"pre-wrap"}
+    for body in tab.locator("article .dropdown.admonition > :not(.admonition-title)").all()[:5]:
+        assert not body.is_visible()
+    tab.emulate_media(media="screen")

@@ -1,0 +1,44 @@
+// What the theme leaves out for readers who use the keyboard or listen. Without it every page still reads.
+"use strict";
+
+// What scrolls can be reached by the keyboard, and only what scrolls.
+const BOXES =
+  "article pre, article div.math, article mjx-container[display], article .cell_output, article .pst-scrollable-table-container";
+
+function openBoxes() {
+  for (const box of document.querySelectorAll(BOXES)) {
+    const scrolls = box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible";
+    if (scrolls) box.tabIndex = 0;
+    else if (box.getAttribute("tabindex") === "0") box.removeAttribute("tabindex");
+  }
+}
+
+// A button whose words name it needs no label that says less, and the pictures in one that has a label need no words.
+function nameButtons() {
+  for (const button of document.querySelectorAll("button.search-button-field")) button.removeAttribute("aria-label");
+  for (const picture of document.querySelectorAll("button[aria-label] svg")) {
+    picture.querySelectorAll("title").forEach((title) => title.remove());
+    picture.removeAttribute("role");
+    picture.setAttribute("aria-hidden", "true");
+  }
+}
+
+// A list whose children are no list items says so by its role, and wrongly.
+function plainBibliography() {
+  for (const list of document.querySelectorAll(".citation-list")) {
+    list.removeAttribute("role");
+    for (const entry of list.querySelectorAll("[role^=doc-biblio]")) entry.removeAttribute("role");
+  }
+}
+
+nameButtons();
+plainBibliography();
+openBoxes();
+window.addEventListener("resize", openBoxes);
+window.addEventListener("load", () => {
+  nameButtons();
+  openBoxes();
+  if (window.MathJax && MathJax.startup && MathJax.startup.promise) MathJax.startup.promise.then(openBoxes);
+});
+document.addEventListener("toggle", openBoxes, true);
+document.addEventListener("click", () => setTimeout(openBoxes, 50));
