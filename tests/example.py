@@ -28,6 +28,7 @@ it, and needs nothing from the others.
 SETUP = (
     INSTALL
     + """
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd

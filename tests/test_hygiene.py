@@ -33,7 +33,7 @@ def numbers(n):
 
 
 def setup_cell(source=chapter.INSTALL, tag="hide-cell"):
-    return with_code(source + "\nimport numpy as np\n", tag)
+    return with_code(source + "\n\nimport numpy as np\n", tag)
 
 
 def two_setups():
