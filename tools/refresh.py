@@ -56,7 +56,8 @@ def picture(notebook: nbformat.NotebookNode, name: str) -> bytes | None:
 
 def clean(notebook: nbformat.NotebookNode) -> None:
     """Keep of the metadata only what the book uses."""
-    notebook.metadata = nbformat.from_dict(METADATA)
+    about = notebook.metadata.get("linvae")
+    notebook.metadata = nbformat.from_dict(METADATA | ({"linvae": about} if about else {}))
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:03d}"
