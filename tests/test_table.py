@@ -315,9 +315,12 @@ def test_the_command_prints_what_moved_and_fails(tmp_path, capsys):
     assert main(["--drift", str(file)]) == 0
     other = results.kept()
     other["floor"][0]["w1"] += 1
+    other["about"]["versions"]["numpy"] = "1.26"
     file.write_text(json.dumps(other), encoding="utf-8")
     assert main(["--drift", str(file)]) == 1
-    assert 'floor {"data": "mnist", "seed": 0}: w1 from' in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert 'floor {"data": "mnist", "seed": 0}: w1 from' in said
+    assert "numpy 1.26 -> " in said
 
 
 # ---------------------------------------------------------------- the models

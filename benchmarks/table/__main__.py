@@ -32,8 +32,9 @@ def main(arguments: list[str]) -> int:
     what.add_argument("--drift", type=Path, metavar="KEPT.json", help="say what moved since these results")
     asked = parser.parse_args(arguments)
     if asked.drift:
-        lines = drift.moved(json.loads(asked.drift.read_text(encoding="utf-8")), results.kept())
-        print("\n".join(lines) or "nothing moved by more than its spread")
+        kept, fresh = json.loads(asked.drift.read_text(encoding="utf-8")), results.kept()
+        lines = drift.moved(kept, fresh)
+        print("\n".join([*drift.other_versions(kept, fresh), *(lines or ["nothing moved by more than its spread"])]))
         return 1 if lines else 0
     if asked.fresh:
         shutil.rmtree(running.CACHE, ignore_errors=True)

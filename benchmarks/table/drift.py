@@ -64,6 +64,12 @@ def allowed(path: tuple[str, ...], values: list[float], network: bool) -> float:
     return least
 
 
+def other_versions(kept: dict[str, Any], fresh: dict[str, Any]) -> list[str]:
+    """Return a line for each library whose version differs."""
+    old, new = kept["about"]["versions"], fresh["about"]["versions"]
+    return [f"{name} {old.get(name)} -> {new[name]}" for name in new if new[name] != old.get(name)]
+
+
 def moved(kept: dict[str, Any], fresh: dict[str, Any]) -> list[str]:
     """Return a line for each score that moved by more than its spread, and for each job that only one file has."""
     lines = []
