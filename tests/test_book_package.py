@@ -4,11 +4,14 @@ import json
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from linvae.book import glue, results
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.mark.parametrize(
@@ -49,6 +52,13 @@ except ModuleNotFoundError as error:
     words = [sys.executable, "-c", code]
     done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=tmp_path)
     assert json.loads(done.stdout) == ["pandas", [], list(results.floor("mnist"))]
+
+
+@pytest.mark.parametrize("chapter", sorted((ROOT / "book").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_a_downloaded_chapter_reads_no_file_of_the_repository(chapter):
+    cells = json.loads(chapter.read_text(encoding="utf-8"))["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    assert not [source for source in code if "../" in source]
 
 
 def few(monkeypatch, **kinds):
