@@ -222,7 +222,7 @@ class CrossMoments:
     def from_affine(cls, moments: Moments, A: ArrayLike, b: ArrayLike) -> CrossMoments:
         """Return the cross moments of z = A x + b with x, from the moments of x alone: no pass over the rows.
 
-        A code whose covariance with every pixel is rounding, 1e-13 of what its weights could give, is stored constant.
+        A code whose correlation with every pixel is rounding, 1e-13 of what its weights could give, is stored constant.
 
         Raises
         ------
@@ -238,9 +238,10 @@ class CrossMoments:
         Szx = A @ moments.scatter
         Szz = Szx @ A.T
         Szz = (Szz + Szz.T) / 2
-        # Along a direction without variance S a is rounding, some 1e-15 |a| max S: such a code is a constant.
-        largest = np.diag(moments.scatter).max(initial=0.0)
-        constant = np.linalg.norm(Szx, axis=1) <= 1e-13 * np.linalg.norm(A, axis=1) * largest
+        # Along a direction without variance S a is rounding, some 1e-15 of |a| S, pixels in units of their own spread.
+        size = np.sqrt(np.maximum(np.diag(moments.scatter), 0))
+        unit = np.divide(1, size, out=np.zeros(d), where=size > 0)
+        constant = np.linalg.norm(Szx * unit, axis=1) <= 1e-13 * np.linalg.norm(A * size, axis=1)
         Szx[constant], Szz[constant], Szz[:, constant] = 0, 0, 0
         return cls(moments.n, A @ moments.mean + b, moments.mean, Szz, Szx, np.diag(moments.scatter))
 
@@ -276,6 +277,12 @@ class CrossMoments:
         squares = self.sxx_diag + np.einsum("dk,dk->d", B @ self.Szz - 2 * self.Szx.T, B)
         bias = self.mean_x - B @ self.mean_z - intercept
         return float(np.sum(np.square(scale) * (squares / self.n + bias**2)))
+
+
+def spread(variance: Array, mean: Array) -> Array:
+    """Return standard deviations, 0 where they are the rounding of a constant, 10 units in its last place."""
+    deviation = np.sqrt(np.maximum(variance, 0))  # a push may round below 0
+    return np.where(deviation > 10 * np.finfo(float).eps * np.abs(mean), deviation, 0.0)
 
 
 def _check_count(n: Any) -> None:

@@ -8,7 +8,7 @@ from linvae import LDA, MMLR, PCA, PPCA, LinearGenerativeModel, VariationalMMLR
 @parametrize_with_checks(
     [
         PCA(),
-        PPCA(1),
+        PPCA(),
         LDA(),
         MMLR(),
         MMLR(alpha=1.0),
