@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import eigh, pinv, svd
+from scipy.linalg import eigh, pinv, solve_triangular, svd
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from ._checks import Array, check_codes, check_count, check_images, check_random_state
-from .moments import RANK_TOLERANCE, CrossMoments, Moments, spread
+from .moments import RANK_TOLERANCE, CrossMoments, Moments, cholesky_factor, spread
 
 _TOLERANCE = f"(with more than {RANK_TOLERANCE:.0e} of the variance of the pixels that make them up)"
 
@@ -463,13 +463,19 @@ def _n_varied(variances: Array, vectors: Array, pixels: Array) -> int:
 def _whitening(S: Array, scale: Array) -> Array:
     """Return a W (d, r) with W'SW = I on the range of S, columns scaled to one size; where scale is 0 rows are 0."""
     varied = scale > 0
+    if not varied.any():
+        return np.zeros((len(S), 0))
     scale = scale[varied]
-    W = np.zeros((len(S), 0))
-    if varied.any():
-        values, vectors = eigh(S[np.ix_(varied, varied)] / np.outer(scale, scale), driver="evd")
+    R = S[np.ix_(varied, varied)] / np.outer(scale, scale)
+    factor = cholesky_factor(R)
+    if factor is not None:
+        roots = solve_triangular(factor, np.diag(1 / scale), lower=True).T
+    else:
+        values, vectors = eigh(R, driver="evd")
         kept = values > RANK_TOLERANCE * values[-1]
-        W = np.zeros((len(S), kept.sum()))
-        W[varied] = vectors[:, kept] / np.sqrt(values[kept]) / scale[:, None]
+        roots = vectors[:, kept] / np.sqrt(values[kept]) / scale[:, None]
+    W = np.zeros((len(S), roots.shape[1]))
+    W[varied] = roots
     return W
 
 

@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.linalg import LinAlgError, cho_factor
+from scipy.linalg.lapack import dpocon
 
 from ._checks import Array, check_rows, check_same_width, check_whole, group_rows
 
@@ -235,13 +237,14 @@ class CrossMoments:
             raise ValueError(f"A {A.shape} and b {b.shape} do not fit moments of {d} pixels; give A (k, {d}), b (k,)")
         if not (np.isfinite(A).all() and np.isfinite(b).all()):
             raise ValueError("A or b contains NaN or infinity; give finite numbers")
-        Szx = A @ moments.scatter
+        Szx = (moments.scatter @ A.T).T  # pixel by pixel in memory, as solvers want it
         Szz = Szx @ A.T
-        Szz = (Szz + Szz.T) / 2
+        Szz = Szz + Szz.T
+        Szz /= 2
         # Along a direction without variance S a is rounding, some 1e-15 of |a| S, pixels in units of their own spread.
-        size = np.sqrt(np.maximum(np.diag(moments.scatter), 0))
-        unit = np.divide(1, size, out=np.zeros(d), where=size > 0)
-        constant = np.linalg.norm(Szx * unit, axis=1) <= 1e-13 * np.linalg.norm(A * size, axis=1)
+        squares = np.maximum(np.diag(moments.scatter), 0)
+        weights = np.divide(1, squares, out=np.zeros(d), where=squares > 0)
+        constant = np.einsum("kd,kd,d->k", Szx, Szx, weights) <= 1e-26 * np.einsum("kd,kd,d->k", A, A, squares)
         Szx[constant], Szz[constant], Szz[:, constant] = 0, 0, 0
         return cls(moments.n, A @ moments.mean + b, moments.mean, Szz, Szx, np.diag(moments.scatter))
 
@@ -277,6 +280,17 @@ class CrossMoments:
         squares = self.sxx_diag + np.einsum("dk,dk->d", B @ self.Szz - 2 * self.Szx.T, B)
         bias = self.mean_x - B @ self.mean_z - intercept
         return float(np.sum(np.square(scale) * (squares / self.n + bias**2)))
+
+
+def cholesky_factor(S: Array) -> Array | None:
+    """Return L with S = L L', lower, for S of unit diagonal; None where its reciprocal condition number is too small."""
+    try:
+        factor, _ = cho_factor(S.T, lower=True, check_finite=False)
+    except LinAlgError:
+        return None
+    # In the 1-norm, which the size of S bounds on the safe side; 0.4 ms beside 2 of the factor at size 512.
+    rcond, _ = dpocon(factor, len(S), uplo="L")
+    return factor if rcond > RANK_TOLERANCE else None
 
 
 def spread(variance: Array, mean: Array) -> Array:
