@@ -11,6 +11,7 @@ from numbers import Real
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import cho_solve, eigh, qr, solve_triangular
+from scipy.linalg.blas import dtrmm
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -74,19 +75,28 @@ class MMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
             raise ValueError(f"alpha={alpha!r}; a ridge penalty is a finite number, 0 (none) or more")
         if cross.n == 0:
             raise ValueError("no rows to regress on (n=0); add rows first")
-        Szz, Szx = cross.Szz, cross.Szx
-        size = np.sqrt(cross.n) * spread(np.diag(Szz) / cross.n, cross.mean_z)
-        if not self.fit_intercept:  # moments about the origin instead of the mean
-            Szz = Szz + cross.n * np.outer(cross.mean_z, cross.mean_z)
-            Szx = Szx + cross.n * np.outer(cross.mean_z, cross.mean_x)
-            size = np.sqrt(np.diag(Szz))
-        self.coef_: Array = _least_squares(Szz, Szx, np.sqrt(size**2 + alpha), alpha).T
+        self.coef_: Array = self._coefficients(cross).T
         self.intercept_: Array = cross.mean_x - self.coef_ @ cross.mean_z
         if not self.fit_intercept:
             self.intercept_ = np.zeros_like(self.intercept_)
         self.n_features_in_ = cross.mean_z.size
         self._one_dimensional = False
         return self
+
+    def _coefficients(self, cross: CrossMoments) -> Array:
+        """Return B' (k, d)."""
+        Szz, Szx, alpha = cross.Szz, cross.Szx, self.alpha
+        if not self.fit_intercept:  # moments about the origin instead of the mean
+            Szz = Szz + cross.n * np.outer(cross.mean_z, cross.mean_z)
+            Szx = Szx + cross.n * np.outer(cross.mean_z, cross.mean_x)
+            return _least_squares(Szz, Szx, np.sqrt(np.diag(Szz) + alpha), alpha)
+        if not alpha and cross.factored is not None:
+            size, inverse, half = cross.factored
+            B: Array = dtrmm(1.0, inverse, half.T, side=1, lower=1)  # half' M, twice as fast as solve_triangular
+            B /= size
+            return B.T
+        size = np.sqrt(cross.n) * spread(np.diag(Szz) / cross.n, cross.mean_z)
+        return _least_squares(Szz, Szx, np.sqrt(size**2 + alpha), alpha)
 
     def predict(self, X: ArrayLike) -> Array:
         """Return the images B z + b of codes X (n, k), shape (n, d); (n,) if fitted on one-dimensional y."""
@@ -113,12 +123,12 @@ def _least_squares(S: Array, T: Array, size: Array, alpha: float) -> Array:
     R, T = S / size.T, T / size
     R.flat[:: len(R) + 1] += alpha / size[:, 0]
     R /= size
-    factor = cholesky_factor(R)
+    factor = cholesky_factor(R.copy())
     if factor is not None:
         W = cho_solve((factor, True), T, overwrite_b=True, check_finite=False)
         W /= size
         return W
-    values, Q = eigh(R)
+    values, Q = eigh(R, driver="evd")
     kept = values > RANK_TOLERANCE * values[-1]
     # Every minimiser has Q' diag(size) W = target; the shortest one lies in the range of diag(size) Q.
     target = (Q[:, kept].T @ T) / values[kept, None]

@@ -467,7 +467,7 @@ def _whitening(S: Array, scale: Array) -> Array:
         return np.zeros((len(S), 0))
     scale = scale[varied]
     R = S[np.ix_(varied, varied)] / np.outer(scale, scale)
-    factor = cholesky_factor(R)
+    factor = cholesky_factor(R.copy())
     if factor is not None:
         roots = solve_triangular(factor, np.diag(1 / scale), lower=True).T
     else:
