@@ -381,17 +381,18 @@ class LDA(_AffineEncoder):
             raise ValueError(f"shrinkage={self.shrinkage!r}; give a number from 0 to 1")
         if len(class_moments) < 2:
             raise ValueError(f"LDA got 1 class, {list(class_moments)}; classes are told apart, give two or more")
-        pooled = Moments.pool(class_moments)
-        within = sum(m.scatter for m in class_moments.values()) / pooled.n
-        d, s = pooled.mean.size, self.shrinkage
-        within = (1 - s) * within + s * np.trace(within) / d * np.eye(d)
+        counts = np.array([m.n for m in class_moments.values()])
         means = np.array([m.mean for m in class_moments.values()])
+        n, d, s = int(counts.sum()), means.shape[1], float(self.shrinkage)
+        mean = counts @ means / n
+        within = sum(m.scatter for m in class_moments.values()) / n
+        if s > 0:
+            within = (1 - s) * within + s * np.trace(within) / d * np.eye(d)
         scale = spread(np.diag(within), np.abs(means).max(axis=0))
         whiten = _whitening(within, scale)
         if whiten.shape[1] == 0:
             raise ValueError("no class has any variance within it, so distances have no unit; give more rows a class")
-        shares = np.array([np.sqrt(m.n / pooled.n) for m in class_moments.values()])
-        _, spreads, axes = svd((shares[:, None] * (means - pooled.mean)) @ whiten, full_matrices=False)
+        _, spreads, axes = svd(np.sqrt(counts / n)[:, None] * ((means - mean) @ whiten), full_matrices=False)
         # Beside the unit of distance, 1 within classes, and beside the rounding of the largest distance.
         least = max(np.sqrt(RANK_TOLERANCE) * min(spreads[0], 1.0), RANK_TOLERANCE * spreads[0])
         limit = min(int((spreads > least).sum()), len(class_moments) - 1)
@@ -399,9 +400,9 @@ class LDA(_AffineEncoder):
             self.n_components, limit, f"{len(class_moments)} classes span at most {limit} directions"
         )
         self.components_ = _fixed_signs(axes[:k] @ whiten.T, scale)
-        self.mean_, self.explained_variance_ = pooled.mean, spreads[:k] ** 2
+        self.mean_, self.explained_variance_ = mean, spreads[:k] ** 2
         self.classes_ = np.array(list(class_moments))
-        self.n_components_, self.n_samples_, self.n_features_in_ = k, pooled.n, d
+        self.n_components_, self.n_samples_, self.n_features_in_ = k, n, d
         return self
 
     def leading(self, k: int) -> LDA:

@@ -151,6 +151,14 @@ def test_a_code_of_one_pixel_in_small_units_is_no_constant(unit):
     assert_allclose(np.diag(cross.Szz), 200 * X[:, :2].var(axis=0), rtol=1e-10)
 
 
+def test_a_code_of_little_variance_is_no_constant():
+    rng = np.random.default_rng(0)
+    x, e = rng.normal(size=(2, 200))
+    X = np.c_[x, x + 1e-5 * e]
+    cross = CrossMoments.from_affine(Moments.of(X), [[-1.0, 1.0]], [0.0])
+    assert_allclose(cross.Szz, 200e-10 * e.var(), rtol=1e-4)  # rounding of 1e-16 beside 1e-10
+
+
 def test_one_pixel_gives_one_dimensional_predictions():
     Z, X = problem()
     one, many = MMLR().fit(Z, X[:, 0]), MMLR().fit(Z, X[:, :1])

@@ -151,6 +151,7 @@ def test_a_share_is_passed_and_not_only_reached():
     X = np.vstack([np.diag([3.0, 2.0, 1.0]), -np.diag([3.0, 2.0, 1.0])])  # variances 9, 4 and 1 of 14
     tied = 9 / 14
     assert [PCA(share).fit(X).n_components_ for share in (tied - 1e-9, tied, tied + 1e-9)] == [1, 2, 2]
+    assert PCA(tied * (1 - 1e-14)).fit(X).n_components_ == 2  # below the tie by rounding alone
     assert PCA(1 - 1e-16).fit(X).n_components_ == 3
     pca = PCA().set_params(n_components=0.9).fit(X)  # 13 / 14 is 0.93
     assert pca.n_components_ == 2
