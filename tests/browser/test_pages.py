@@ -122,6 +122,8 @@ def test_nothing_is_cut_off_on_a_desk(tab):
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_axe_finds_nothing_grave(tab, mode):
     """In the dark only colours differ, so only they are asked for again; listings of code are all one template."""
+    if not tab.locator("article").count():
+        pytest.skip("a page that sends on to another")
     if "_modules" in tab.page.parts and tab.page != LISTINGS[0]:
         pytest.skip("a listing like the first one")
     if not AXE.is_file():
