@@ -307,18 +307,20 @@ class CrossMoments:
         return float(np.sum(np.square(scale) * (squares / self.n + bias**2)))
 
 
-def cholesky_factor(S: Array) -> Array | None:
-    """Return L with S = L L', lower, for S of unit diagonal; None where its condition number is too large.
+def cholesky_factor(S: Array, least: float = RANK_TOLERANCE) -> Array | None:
+    """Return L with S = L L', lower, for S of unit diagonal; None where 1 over its condition number is below `least`.
 
     S is overwritten.
     """
+    if not len(S):
+        return S
     try:
         factor, _ = cho_factor(S.T, lower=True, overwrite_a=True, check_finite=False)
     except LinAlgError:
         return None
     # In the 1-norm, which the size of S bounds on the safe side; 0.4 ms beside 2 of the factor at size 512.
     rcond, _ = dpocon(factor, len(S), uplo="L")
-    return factor if rcond > RANK_TOLERANCE else None
+    return factor if rcond > least else None
 
 
 def spread(variance: Array, mean: Array) -> Array:
