@@ -28,7 +28,6 @@ OLD_FORM = {
     "randomness",
     "scale",
     "scores",
-    "variational",
     "verdict",
     "wasserstein",
     "why",
