@@ -27,7 +27,6 @@ OLD_FORM = {
     "randomness",
     "scale",
     "scores",
-    "variational",
     "verdict",
     "wasserstein",
     "why",
