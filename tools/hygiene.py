@@ -22,7 +22,6 @@ OLD_FORM = {
     "autoencoder",
     "collapse",
     "elbo",
-    "generative",
     "interpolation",
     "naive",
     "randomness",
