@@ -21,7 +21,6 @@ from refresh import CELL_METADATA, METADATA, ROOT
 OLD_FORM = {
     "autoencoder",
     "collapse",
-    "generative",
     "interpolation",
     "naive",
     "randomness",
