@@ -20,11 +20,9 @@ from refresh import CELL_METADATA, METADATA, ROOT
 # leaves this list, and the same list in book/ruff.toml. New chapters never enter it.
 OLD_FORM = {
     "autoencoder",
-    "collapse",
     "elbo",
     "generative",
     "interpolation",
-    "naive",
     "randomness",
     "scale",
     "scores",
