@@ -20,9 +20,7 @@ from refresh import CELL_METADATA, METADATA, ROOT
 # leaves this list, and the same list in book/ruff.toml. New chapters never enter it.
 OLD_FORM = {
     "autoencoder",
-    "collapse",
     "interpolation",
-    "naive",
     "randomness",
     "scale",
     "scores",
