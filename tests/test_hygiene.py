@@ -126,7 +126,8 @@ def test_captions_and_other_pages_may_quote(tmp_path):
     assert hygiene.quoted_by_others(tmp_path / "naive.ipynb") == {("naive", "a"), ("naive", "b")}
 
 
-def test_a_chapter_of_the_old_form_meets_only_the_old_rules(tmp_path):
+def test_a_chapter_of_the_old_form_meets_only_the_old_rules(tmp_path, monkeypatch):
+    monkeypatch.setattr(hygiene, "OLD_FORM", {"naive"})
     notebook = with_code("x = 1\n" * 13)
     for stem in ("naive", "fresh"):
         nbformat.write(notebook, tmp_path / f"{stem}.ipynb")
