@@ -7,7 +7,7 @@ limit and the way out.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from numbers import Integral, Real
+from numbers import Integral, Number, Real
 from typing import Any
 
 import numpy as np
@@ -58,17 +58,29 @@ def check_random_state(seed: Any) -> np.random.RandomState:
 
 
 def check_unmasked(X: Any, name: str) -> None:
-    """Refuse a masked array: NumPy would drop the mask and keep what lies under it."""
-    if np.ma.isMaskedArray(X):
+    """Refuse a masked array, or a list of them: NumPy would drop the mask and keep what lies under it."""
+    if any(map(np.ma.isMaskedArray, [X, *(X if isinstance(X, list | tuple) else ())])):
         raise ValueError(f"{name} is a MaskedArray, and its mask would be lost; fill the masked entries, or drop rows")
 
 
 def check_whole(X: Any, name: str) -> None:
-    """Refuse whole numbers that float64 would round."""
-    dtype = getattr(X, "dtype", None)
-    long = isinstance(dtype, np.dtype) and dtype.kind in "iu" and dtype.itemsize == 8
-    if long and X.size and (X.max() > LARGEST_WHOLE or X.min() < -LARGEST_WHOLE):
-        raise ValueError(f"{name} holds whole numbers beyond 2^53, which float64 cannot tell apart; subtract an offset")
+    """Refuse whole numbers that float64 would round, in an array or in a column of a frame."""
+    if hasattr(X, "columns"):
+        columns = [X.iloc[:, j] if hasattr(X, "iloc") else X[:, j] for j in range(X.shape[1])]
+    else:
+        columns = [X]
+    for column in columns:
+        dtype = getattr(column, "dtype", None)
+        if getattr(dtype, "kind", None) == "O":
+            ends = [value for value in np.ravel(column) if isinstance(value, Integral)]
+        elif "int64" in str(dtype).lower() and len(column):  # NumPy's, and those of pandas, Arrow and polars
+            ends = [column.min(), column.max()]
+        else:
+            continue
+        if any(isinstance(end, Integral) and abs(int(end)) > LARGEST_WHOLE for end in ends):
+            raise ValueError(
+                f"{name} holds whole numbers beyond 2^53, which float64 cannot tell apart; subtract an offset"
+            )
 
 
 def check_rows(X: Any, name: str) -> Array:
@@ -80,7 +92,12 @@ def check_rows(X: Any, name: str) -> Array:
     if issparse(X) or hasattr(X, "toarray"):
         raise ValueError(f"{name} is a {type(X).__name__}; give a plain array, zeros written out")
     if hasattr(X, "columns") and hasattr(X, "dtypes"):  # pandas and polars, their nullable and Arrow columns too
-        X = check_array(X, dtype=PIXEL_TYPES, ensure_all_finite=False, ensure_min_samples=0, input_name=name)
+        check_whole(X, name)
+        try:
+            X = check_array(X, dtype=PIXEL_TYPES, ensure_all_finite=False, ensure_min_samples=0, input_name=name)
+        except (TypeError, ValueError) as error:
+            what = str(error).splitlines()[0]
+            raise ValueError(f"{name} has columns of other things ({what}); give real numbers") from error
     X = np.asarray(X)
     if X.ndim != 2:
         raise ValueError(f"{name} has shape {X.shape}; give one flat image a row, shape (n, d)")
@@ -147,12 +164,15 @@ def check_labels(y: Any, n: int) -> Array:
     y = np.asarray(y) if isinstance(dtype, np.dtype) else np.asarray(y, object)
     if y.shape != (n,):
         raise ValueError(f"y has shape {y.shape} beside {n} rows; give one label a row, shape ({n},)")
-    if (y.dtype == object and any(map(_is_missing, y))) or (y.dtype.kind == "f" and np.isnan(y).any()):
+    if any(map(_is_missing, y)) if y.dtype == object else bool((y != y).any()):
         raise ValueError("y holds missing values: NA, None or NaN; give every row a label or drop it")
     if y.dtype == object:
         if len({isinstance(label, str) for label in y}) > 1:
             raise ValueError("y mixes text with other labels; give labels of one type")
-        y = np.asarray(y.tolist())
+        given, y = y.tolist(), np.asarray(y.tolist())
+        changed = [label for label, kept in zip(given, y.tolist(), strict=True) if label != kept]
+        if changed and y.dtype.kind in "biufUS":  # large numbers beside floats, text that ends in zeros
+            raise ValueError(f"y holds {changed[0]!r}, which NumPy makes another label; give labels of one plain type")
     if y.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: y has dtype {y.dtype}; labels are real numbers or text")
     if y.dtype.kind not in "biufUST":
@@ -161,10 +181,10 @@ def check_labels(y: Any, n: int) -> Array:
 
 
 def _is_missing(label: Any) -> bool:
-    """Tell None, NaN, and pandas' NA and NaT, which no import of pandas is needed to know."""
+    """Tell None, NaN, NaT, and pandas' NA, which no import of pandas is needed to know."""
     if label is None or type(label).__name__ in ("NAType", "NaTType"):
         return True
-    return isinstance(label, Real) and bool(label != label)
+    return isinstance(label, Number | np.generic) and bool(label != label)
 
 
 def group_rows(y: Any, n: int) -> tuple[list[Hashable], list[Array]]:

@@ -18,7 +18,7 @@ from dask.delayed import Delayed, delayed
 from dask.layers import ArrayValuesDep
 from dask.sizeof import sizeof
 
-from ._checks import Array, check_count
+from ._checks import Array, check_count, check_labels
 from .moments import CrossMoments, Moments
 from .stream import ClassMoments, add_classes
 
@@ -107,19 +107,17 @@ def _summed(work: Callable[..., Any], X: da.Array, *labels: Any) -> list[Delayed
 
 def _labels(y: Any, X: da.Array) -> da.Array | ArrayValuesDep:
     """Return labels in the parts of X: values that go along with the tasks, or a Dask array that is read."""
-    heights, lazy = X.chunks[0], isinstance(y, da.Array)
-    y = y if lazy or isinstance(y, np.ndarray) else np.asarray(y, object)  # NumPy would write [1, "a"] as ["1", "a"]
-    known = not np.isnan([*y.shape, X.shape[0]]).any()
-    if known and y.shape != (X.shape[0],):
-        raise ValueError(f"y has shape {y.shape} beside {X.shape[0]} rows; give one label a row")
-    if not known and not lazy:
-        raise ValueError("the number of rows of X is not known yet; give y as a Dask array of the same parts")
-    if not lazy:
+    heights, n = X.chunks[0], X.shape[0]
+    if not isinstance(y, da.Array):
+        if np.isnan(n):
+            raise ValueError("the number of rows of X is not known yet; give y as a Dask array of the same parts")
         values = np.empty(len(heights), object)
-        for i, part in enumerate(np.split(y, np.cumsum(heights)[:-1])):
+        for i, part in enumerate(np.split(check_labels(y, n), np.cumsum(heights)[:-1])):
             values[i] = part
         return ArrayValuesDep((heights,), values)
-    if known:
+    if not np.isnan([*y.shape, n]).any():
+        if y.shape != (n,):
+            raise ValueError(f"y has shape {y.shape} beside {n} rows; give one label a row")
         y = y.rechunk((heights,))
     if y.numblocks[0] != X.numblocks[0]:
         raise ValueError(f"y has {y.numblocks[0]} parts and X has {X.numblocks[0]}; give both the same")

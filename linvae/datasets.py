@@ -7,11 +7,8 @@ How the shipped parts were drawn, their limits and their licences: `linvae/data/
 
 from __future__ import annotations
 
-import gzip
-import math
 import os
 import sys
-import zlib
 from dataclasses import dataclass
 from http.client import HTTPException
 from importlib.resources import files
@@ -21,6 +18,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .idx import read_idx
 
 __all__ = ["FASHION_MNIST_LABELS", "fetch_fashion_mnist", "fetch_mnist", "load_fashion_mnist", "load_mnist", "read_idx"]
 
@@ -118,46 +117,6 @@ def fetch_fashion_mnist(split: Split = "train", dtype: Dtype = "float32", verbos
     Source: Xiao, Rasul and Vollgraf (2017).
     """
     return _fetch(_FASHION, split, dtype, verbose)
-
-
-def read_idx(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
-    """Read an idx file of bytes, plain or gzipped (told by its content, not by its name).
-
-    Layout: 00 00, the type (08, a byte), the number of dimensions, each size as 4 bytes big-endian, then the values,
-    last dimension fastest. Source: LeCun, Cortes and Burges (1998), the page of the MNIST database.
-
-    Raises
-    ------
-    ValueError
-        If the gzip stream is damaged, the file is not idx of bytes, or its length is not what its header promises.
-    """
-    raw = Path(path).read_bytes()
-    if raw.startswith(b"\x1f\x8b"):
-        try:
-            raw = gzip.decompress(raw)
-        except (OSError, EOFError, zlib.error) as error:
-            raise ValueError(f"{path} is a damaged gzip file ({error}); copy it again") from error
-    start, shape = idx_header(raw, path)
-    expected, found = start + math.prod(shape), len(raw)
-    if found != expected:
-        fault = "truncated" if found < expected else "too long"
-        raise ValueError(f"{path} is {fault}: expected {expected:,} bytes, found {found:,}; copy it again")
-    return np.frombuffer(raw, np.uint8, offset=start).reshape(shape).copy()
-
-
-def idx_header(raw: bytes, path: Any) -> tuple[int, list[int]]:
-    """Return where the values begin and the shape, from the first bytes of an idx file of bytes (4 + 4 for each size).
-
-    Raises
-    ------
-    ValueError
-        If the file is not idx of bytes.
-    """
-    if raw[:3] != b"\0\0\x08" or raw[3:4] in (b"", b"\0"):
-        begin = raw[:4].hex(" ") or "nothing"
-        raise ValueError(f"{path} is not idx of bytes: expected 00 00 08 and the number of dimensions, found {begin}")
-    start = 4 + 4 * raw[3]
-    return start, [int.from_bytes(raw[i : i + 4], "big") for i in range(4, start, 4)]
 
 
 def _load(data: _DataSet, split: Split, dtype: Dtype) -> Rows:

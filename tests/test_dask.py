@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 from comparing import assert_same_moments
+from scipy.sparse import csr_matrix
 from sklearn.random_projection import GaussianRandomProjection
 
 from linvae import PCA, Moments
@@ -130,6 +131,21 @@ def test_a_sketch_on_a_cluster_is_the_sketch_in_memory(client, digits):
         a, b = getattr(found, name), getattr(expected, name)
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12 * np.abs(b).max())  # sums in another order
     assert PCA(8).fit_sketch(found).components_.shape == (8, 784)
+
+
+def test_labels_are_asked_the_same_as_in_memory(digits):
+    pd = pytest.importorskip("pandas")
+    X, y = digits
+    rows = da.from_array(X, chunks=(500, 784))
+    assert_same_moments(class_moments(rows, pd.Series(y, dtype="category")), Moments.by_class(X, y))
+    for labels, words in [
+        (np.ma.masked_equal(y, 9), "y is a MaskedArray"),
+        (pd.Series(y).astype("Int64").where(y != 9), "y holds missing values"),
+        (csr_matrix(y), "y is a csr_matrix; give a plain array"),
+        (y.astype("M8[D]"), "y has dtype datetime64"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            class_moments(rows, labels)
 
 
 def test_what_does_not_fit_is_named(digits):

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 from importlib.resources import files
 from pathlib import Path
 from urllib.error import URLError
@@ -17,10 +18,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import array_shapes, arrays
+from hypothesis.extra.numpy import array_shapes
 from sklearn.neighbors import NearestNeighbors
 
-from linvae import datasets
 from linvae.datasets import (
     FASHION_MNIST_LABELS,
     fetch_fashion_mnist,
@@ -79,6 +79,9 @@ def save_full_set(folder: Path, stem: str, split: str, wrap=lambda raw: raw, suf
 
 def quick_gzip(raw: bytes) -> bytes:
     return gzip.compress(raw, compresslevel=1)
+
+
+ZIPPED = gzip.compress(idx(np.arange(90, dtype=np.uint8)))
 
 
 # The shipped images
@@ -170,7 +173,8 @@ def test_both_licences_lie_beside_the_data():
 
 def test_importing_the_module_loads_neither_matplotlib_nor_sklearn_datasets():
     heavy = "{'matplotlib', 'sklearn.datasets', 'pandas'}"
-    code = f"import runpy, sys; runpy.run_path({datasets.__file__!r}); print(sorted({heavy} & set(sys.modules)))"
+    code = "import sys, linvae; before = set(sys.modules); import linvae.datasets; "
+    code += f"assert 'linvae.datasets' not in before; print(sorted({heavy} & set(sys.modules) - before))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
 
@@ -187,8 +191,9 @@ def test_an_unknown_split_or_dtype_is_named_with_its_choices(read):
 
 
 @settings(deadline=None)  # the disk sets the pace
-@given(arrays(np.uint8, array_shapes(max_dims=4, min_side=0, max_side=5)), st.booleans())
-def test_idx_files_round_trip_plain_and_gzipped(array, zipped):
+@given(array_shapes(max_dims=4, max_side=5), st.integers(0, 5), st.booleans(), st.integers(0, 255))
+def test_idx_files_round_trip_plain_and_gzipped(sizes, n, zipped, seed):
+    array = np.random.default_rng(seed).integers(0, 256, (n, *sizes[1:]), np.uint8)  # of no images, too
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "some-idx"
         path.write_bytes(quick_gzip(idx(array)) if zipped else idx(array))
@@ -196,6 +201,32 @@ def test_idx_files_round_trip_plain_and_gzipped(array, zipped):
     assert found.dtype == np.uint8
     assert found.flags.writeable
     np.testing.assert_array_equal(found, array)
+
+
+def test_a_gzip_bomb_is_unpacked_no_further_than_its_header_promises(tmp_path):
+    """256 KB that unpack to 256 MB of zeros; what is promised takes 12 bytes, and 1 MB is unpacked at once."""
+    bomb = tmp_path / "bomb"
+    with gzip.open(bomb, "wb") as file:
+        file.write(idx(np.zeros((3, 4), np.uint8)))
+        for _ in range(256):
+            file.write(bytes(2**20))
+    assert bomb.stat().st_size < 2**19
+    huge = tmp_path / "huge"  # promises 2^32 images of 2^32 pixels; no file of its size could hold them
+    huge.write_bytes(gzip.compress(b"\0\0\x08\x02" + b"\xff" * 8 + bytes(2**20)))
+    for path, words in [(bomb, "is too long: expected 12 values, found more"), (huge, "is truncated: .* at most")]:
+        tracemalloc.start()
+        with pytest.raises(ValueError, match=words):
+            read_idx(path)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 2**22
+
+
+def test_what_is_no_file_is_no_idx_file(tmp_path):
+    with pytest.raises(ValueError, match="is not a file; give one"):
+        read_idx(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        read_idx(tmp_path / "missing")
 
 
 def test_an_idx_file_is_read_by_content_whatever_its_name(tmp_path):
@@ -226,11 +257,45 @@ def test_an_idx_file_cut_anywhere_is_refused(tmp_path):
         (b"\0\0\x0d\x01\0\0\0\x01\0\0\0\0", r"is not idx of bytes: .* found 00 00 0d 01"),
         (b"\0\0\x08\0", r"is not idx of bytes: .* found 00 00 08 00"),
         (b"", r"is not idx of bytes: .* found nothing"),
-        (gzip.compress(b"x" * 99)[:-4], r"is a damaged gzip file"),
-        (gzip.compress(b"x" * 99)[:12] + b"!!!!" + gzip.compress(b"x" * 99)[16:], r"is a damaged gzip file"),
+        (ZIPPED[:-4], r"is a damaged gzip file"),
+        (ZIPPED[:12] + b"!!!!" + ZIPPED[16:], r"is a damaged gzip file"),
+        (ZIPPED[:-8] + b"!!!!" + ZIPPED[-4:], r"is a damaged gzip file \(CRC check failed"),
+        (gzip.compress(idx(np.zeros((3, 4), np.uint8))[:-5]), r"is truncated: expected 12 values, found 7"),
+        (gzip.compress(idx(np.zeros((3, 4), np.uint8)) + b"more"), r"is too long: expected 12 values, found more"),
+        (gzip.compress(b"\0\0\x08\x03" + b"\xff" * 12), r"is truncated: .* found at most [\d,]+; copy it again"),
+        (idx(np.zeros((3, 0), np.uint8)), r"has the sizes \(3, 0\), images of no pixels; write it with"),
+        (
+            b"\0\0\x08\x01\x03\0\0\0abc",
+            r"is truncated: .* if it is little-endian, of \(3,\), write its sizes big-endian",
+        ),
+        (
+            gzip.compress(b"\0\0\x08\x02\x03\0\0\0\x02\0\0\0abcdef"),
+            r"is truncated: .* little-endian, of \(3, 2\), write",
+        ),
+        (b"\0\0\x08\x01\0\1\0\0" + bytes(256), r"is truncated: .* little-endian, of \(256,\)"),
         (gzip.compress(b"<html>"), r"is not idx of bytes: .* found 3c 68 74 6d"),
     ],
-    ids=["short", "long", "header", "huge", "html", "floats", "flat", "empty", "cut-gzip", "bad-gzip", "zipped-html"],
+    ids=[
+        "short",
+        "long",
+        "header",
+        "huge",
+        "html",
+        "floats",
+        "flat",
+        "empty",
+        "cut-gzip",
+        "bad-gzip",
+        "bad-crc",
+        "zipped-short",
+        "zipped-long",
+        "zipped-huge",
+        "no-pixels",
+        "little-endian",
+        "zipped-little-endian",
+        "little-endian-labels",
+        "zipped-html",
+    ],
 )
 def test_a_damaged_or_foreign_file_is_refused_and_named(tmp_path, raw, message):
     (tmp_path / "file-idx").write_bytes(raw)

@@ -55,15 +55,14 @@ from itertools import islice
 from linvae.stream import Blocks, idx_blocks, read_moments
 folder, save, share, slow = sys.argv[1], sys.argv[2], float(sys.argv[3]), float(sys.argv[4])
 blocks = idx_blocks(f"{folder}/images", f"{folder}/labels", rows=1000)
-def read(start):
+def block(i):
     import time
-    for block in blocks.read(start):
-        time.sleep(slow)
-        yield block
+    time.sleep(slow)
+    return blocks[i]
 if save == "-":
     read_moments(islice(blocks, int(share * len(blocks))))
 else:
-    read_moments(Blocks(len(blocks), read), save=save, every=2)
+    read_moments(Blocks(len(blocks), block), save=save, every=2)
 try:
     with open("/proc/self/status") as status:  # ru_maxrss would hold what the parent process had before
         print(next(line.split()[1] for line in status if line.startswith("VmHWM")))

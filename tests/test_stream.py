@@ -1,7 +1,9 @@
 """Rows read in blocks: every store gives the moments of the whole, in bounded memory, whenever it is interrupted."""
 
 import gzip
+import os
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from linvae import Moments
 from linvae.datasets import load_mnist
+from linvae.idx import IdxFile
 from linvae.stream import (
     Blocks,
     add_classes,
@@ -99,13 +102,12 @@ class Interrupted(Exception):
 def breaking(blocks, at):
     """Return the same store, whose block number `at` cannot be read."""
 
-    def read(start):
-        for i, block in enumerate(blocks.read(start), start):
-            if i == at:
-                raise Interrupted
-            yield block
+    def block(i):
+        if i == at:
+            raise Interrupted
+        return blocks[i]
 
-    return Blocks(len(blocks), read)
+    return Blocks(len(blocks), block)
 
 
 @settings(max_examples=25, deadline=None)
@@ -129,15 +131,14 @@ def test_a_resumed_run_reads_only_what_is_left(tmp_path, digits):
     for name, blocks in stores(tmp_path, *digits):
         seen = []
 
-        def read(start, blocks=blocks, seen=seen):
-            for i, block in enumerate(blocks.read(start), start):
-                seen.append(i)
-                yield block
+        def block(i, blocks=blocks, seen=seen):
+            seen.append(i)
+            return blocks[i]
 
         save = tmp_path / f"{name}.npz"
         with pytest.raises(Interrupted):
             read_moments(breaking(blocks, 7), save=save, every=3)
-        read_moments(Blocks(len(blocks), read), save=save, every=3)
+        read_moments(Blocks(len(blocks), block), save=save, every=3)
         # Two saves of three blocks were made; the last of them tells whether the store is the same.
         assert seen == [5, 6, 7, 8, 9, 10], name
 
@@ -218,7 +219,7 @@ def test_bad_stores_are_named(tmp_path, digits):
     with pytest.raises(ValueError, match="moments of 784 and of 783 pixels do not add"):
         read_moments([(X, y), (X[:, 1:], y)])
     images, labels = write_idx(tmp_path / "images", X), write_idx(tmp_path / "labels", y[1:])
-    with pytest.raises(ValueError, match=r"labels has shape \[999\] beside 1000 images"):
+    with pytest.raises(ValueError, match=r"labels has shape \(999,\) beside 1000 images"):
         idx_blocks(images, labels)
     (tmp_path / "words").write_text("no images")
     with pytest.raises(ValueError, match="is not idx of bytes"):
@@ -235,14 +236,13 @@ def test_a_store_that_changed_is_named(tmp_path, digits):
         with pytest.raises(ValueError, match="is of another store: its last block read, number 9, differs"):
             read_moments(other, save=save)
     with pytest.raises(ValueError, match="only Blocks can be resumed"):
-        read_moments([(X, y)], save=tmp_path / "other.npz")
+        read_moments(iter([(X, y)]), save=tmp_path / "other.npz")
     save.write_bytes(b"not a zip file")
     with pytest.raises(ValueError, match="does not hold moments"):
         read_moments(array_blocks(X, y, 100), save=save)
-    blocks = array_blocks(X, y, 100)
-    for count, words in [(9, "gave a block after the last of its 9"), (11, "gave 10 of the 11 blocks")]:
-        with pytest.raises(ValueError, match=words):
-            read_moments(Blocks(count, blocks.read))
+    for save in (None, tmp_path / "long.npz"):
+        with pytest.raises(ValueError, match="the store has no block 10, but tells of 11"):
+            read_moments(Blocks(11, array_blocks(X, y, 100).__getitem__), save=save)
 
 
 def test_bytes_are_not_taken_for_other_types_nor_empty_blocks_for_unlabelled_ones(tmp_path):
@@ -256,30 +256,11 @@ def test_bytes_are_not_taken_for_other_types_nor_empty_blocks_for_unlabelled_one
         read_moments([(X[:0], None)])
 
 
-def test_a_store_that_forgets_where_to_start_spoils_no_later_run(tmp_path, digits):
-    X, y = digits
-    blocks, save = array_blocks(X, y, 200), tmp_path / "moments.npz"
-    forgetful = Blocks(len(blocks), lambda start: blocks.read(0))
-    with pytest.raises(Interrupted):
-        read_moments(breaking(blocks, 3), save=save, every=1)
-    with pytest.raises(ValueError, match="its last block read, number 2, differs"):
-        read_moments(forgetful, save=save, every=1)
-    same = Blocks(4, lambda start: iter([(X, y)] * 4))  # equal blocks hide it until the end
-    with pytest.raises(Interrupted):
-        read_moments(
-            breaking(Blocks(4, lambda start: iter([(X, y)] * (4 - start))), 3), save=tmp_path / "same.npz", every=1
-        )
-    with pytest.raises(ValueError, match=r"its `start`, is wrong; mend the store \(.* was removed\)"):
-        read_moments(same, save=tmp_path / "same.npz", every=1)
-    assert not (tmp_path / "same.npz").exists()
-    assert_same_moments(read_moments(blocks, save=save), Moments.by_class(X, y))
-
-
 def test_a_store_that_ends_early_loses_nothing_that_was_saved(tmp_path, digits):
     X, y = digits
     blocks, save = array_blocks(X, y, 200), tmp_path / "moments.npz"
-    short = Blocks(len(blocks), lambda start: array_blocks(X[:600], y[:600], 200).read(start))
-    with pytest.raises(ValueError, match="the store gave 3 of the 5 blocks"):
+    short = Blocks(len(blocks), array_blocks(X[:600], y[:600], 200).__getitem__)
+    with pytest.raises(ValueError, match="the store has no block 3, but tells of 5"):
         read_moments(short, save=save, every=1)
     with np.load(save) as kept:
         assert kept["done"] == 3
@@ -299,11 +280,124 @@ def test_what_is_no_block_is_named(digits):
         array_blocks(da.from_array(X, chunks=(100, 784)))
 
 
+def test_any_sequence_of_blocks_can_be_resumed(tmp_path, digits):
+    X, y = digits
+    blocks = [(X[:400], y[:400]), (X[400:], y[400:])]
+    with pytest.raises(Interrupted):
+        read_moments(breaking(blocks, 1), save=tmp_path / "moments.npz", every=1)
+    assert_same_moments(read_moments(blocks, save=tmp_path / "moments.npz"), Moments.by_class(X, y))
+
+
+def test_a_store_is_a_sequence_of_blocks():
+    blocks = Blocks(3, lambda i: (np.full((1, 2), i), None))
+    assert [int(X[0, 0]) for X, _ in blocks] == [0, 1, 2]
+    for i in (3, -1):
+        with pytest.raises(IndexError, match="of a store of 3; give a number from 0 to 2"):
+            blocks[i]
+
+
+@pytest.mark.parametrize("end", ["", ".gz"])
+def test_blocks_of_an_idx_file_are_the_same_in_any_order(tmp_path, digits, end):
+    X, y = digits
+    blocks = idx_blocks(write_idx(tmp_path / f"X{end}", X), write_idx(tmp_path / f"y{end}", y), 96)
+
+    def check(i):
+        assert np.array_equal(blocks[i][0], X[96 * i : 96 * (i + 1)]), i
+        assert np.array_equal(blocks[i][1], y[96 * i : 96 * (i + 1)]), i
+
+    for i in [3, 4, 2, 2, 10, 0, 1, 9]:
+        check(i)
+    one, other = iter(blocks), iter(blocks)
+    for (a, _), (b, _) in zip(one, other, strict=True):
+        assert np.array_equal(a, b)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(check, list(range(11)) * 5))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # other tests have left threads
+def test_a_forked_process_leaves_the_stream_of_its_parent_where_it_was(tmp_path, digits):
+    X, _ = digits
+    X = np.random.default_rng(0).permuted(np.tile(X, (8, 1)), axis=1)  # longer than one buffer of the stream
+    blocks = idx_blocks(write_idx(tmp_path / "X.gz", X), rows=1000)
+    blocks[0]
+    pid = os.fork()
+    if pid == 0:
+        same = all(np.array_equal(blocks[i][0], X[1000 * i : 1000 * (i + 1)]) for i in range(1, 8))
+        os._exit(0 if same else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+    for i in range(1, 8):
+        assert np.array_equal(blocks[i][0], X[1000 * i : 1000 * (i + 1)])
+
+
+def test_a_gzipped_store_is_unpacked_once(tmp_path, digits, monkeypatch):
+    images, opened = write_idx(tmp_path / "X.gz", digits[0]), []
+    unzip = IdxFile._unzip
+    monkeypatch.setattr(IdxFile, "_unzip", lambda self: opened.append(0) or unzip(self))
+    read_moments(idx_blocks(images, rows=10))
+    assert len(opened) == 1
+
+
 @pytest.mark.parametrize("end", ["", ".gz"])
 def test_damaged_idx_files_are_named(tmp_path, digits, end):
     path = write_idx(tmp_path / f"images{end}", digits[0])
-    whole, fault = path.read_bytes(), "(ends in row|goes on after|is a damaged gzip)"
+    whole, fault = path.read_bytes(), "(is truncated|is too long|is a damaged gzip)"
     for raw in (whole[:-200], whole + b"1"):
         path.write_bytes(raw)
         with pytest.raises(ValueError, match=rf"images{end} {fault}.* copy it again"):
             read_moments(idx_blocks(path, rows=300))
+
+
+def test_a_gzipped_file_that_ends_early_or_goes_on_is_named(tmp_path, digits):
+    X, path = digits[0], tmp_path / "images.gz"
+    raw = gzip.decompress(write_idx(path, X).read_bytes())
+    for changed, words in [(raw[:-1000], "ends in row 998 of 1000"), (raw + b"1", "goes on after its 1000 rows")]:
+        path.write_bytes(gzip.compress(changed))
+        with pytest.raises(ValueError, match=rf"images\.gz {words}; copy it again"):
+            read_moments(idx_blocks(path, rows=300))
+
+
+def test_the_index_of_a_frame_is_no_pixel(tmp_path):
+    """As pandas writes it: the name of the index stands in the file's own notes."""
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 256, (60, 4), np.uint8), rng.choice(["bag", "coat"], 60)
+    frame = pd.DataFrame(X, columns=[f"pixel {i}" for i in range(4)]).assign(label=y)
+    frames = {
+        "in order": frame,  # a range, which is no column
+        "shuffled": frame.sample(frac=1, random_state=0),
+        "half": frame[frame.index % 2 == 0],
+        "named": frame.rename_axis("id"),
+        "named and shuffled": frame.rename_axis("id").sample(frac=1, random_state=0),
+        "two levels": frame.set_index([pd.Index(range(60), name="part"), pd.Index(range(60))]),
+        "by a name": frame.assign(person=np.arange(60.0)).set_index("person"),
+    }
+    for name, stored in frames.items():
+        stored.to_parquet(tmp_path / "frame.parquet", row_group_size=25)
+        found = read_moments(parquet_blocks(tmp_path / "frame.parquet", "label"))
+        expected = Moments.by_class(stored.drop(columns="label").to_numpy(), stored["label"].to_numpy())
+        assert found["bag"].mean.shape == (4,), name
+        assert_same_moments(found, expected)
+    frames["by a name"].to_parquet(tmp_path / "frame.parquet")
+    asked = read_moments(parquet_blocks(tmp_path / "frame.parquet", "label", ["person", "pixel 0"]))
+    assert asked["bag"].mean.shape == (2,)  # asked for by name, it is one
+    frame.set_index("label").to_parquet(tmp_path / "frame.parquet")
+    assert_same_moments(read_moments(parquet_blocks(tmp_path / "frame.parquet", "label")), Moments.by_class(X, y))
+    frame.astype({"label": "category"}).to_parquet(tmp_path / "frame.parquet")
+    assert_same_moments(read_moments(parquet_blocks(tmp_path / "frame.parquet", "label")), Moments.by_class(X, y))
+
+
+def test_a_parquet_file_without_pixels_is_named(tmp_path):
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "frame.parquet"
+    parquet.write_table(pa.table({"label": [1, 2], "a": [2**53 + 1, 0], "b": [0.5, 0.5]}), path)
+    with pytest.raises(
+        ValueError, match=r"no column of pixels: label='label', columns=\[\], index \[\]; give columns="
+    ):
+        parquet_blocks(path, "label", [])
+    with pytest.raises(ValueError, match="column 'a' holds whole numbers beyond 2"):
+        read_moments(parquet_blocks(path, "label"))
+    parquet.write_table(pa.table({"label": [1, 2]}), path)
+    with pytest.raises(ValueError, match=r"no column of pixels: label='label', columns=None"):
+        parquet_blocks(path, "label")
