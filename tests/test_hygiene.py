@@ -127,11 +127,7 @@ def test_captions_and_other_pages_may_quote(tmp_path):
 
 
 def test_a_chapter_of_the_old_form_meets_only_the_old_rules(tmp_path, monkeypatch):
-<<<<<<< HEAD
     monkeypatch.setattr(hygiene, "OLD_FORM", {"naive"})
-=======
-    monkeypatch.setattr(hygiene, "OLD_FORM", {"old"})  # the true list empties, chapter by chapter
->>>>>>> naive
     notebook = with_code("x = 1\n" * 13)
     for stem in ("old", "fresh"):
         nbformat.write(notebook, tmp_path / f"{stem}.ipynb")
