@@ -127,7 +127,7 @@ def test_captions_and_other_pages_may_quote(tmp_path):
 
 
 def test_a_chapter_of_the_old_form_meets_only_the_old_rules(tmp_path, monkeypatch):
-    monkeypatch.setattr(hygiene, "OLD_FORM", {"naive"})
+    monkeypatch.setattr(hygiene, "OLD_FORM", {"old"})
     notebook = with_code("x = 1\n" * 13)
     for stem in ("old", "fresh"):
         nbformat.write(notebook, tmp_path / f"{stem}.ipynb")
