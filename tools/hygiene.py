@@ -25,7 +25,6 @@ OLD_FORM = {
     "generative",
     "interpolation",
     "naive",
-    "randomness",
     "scale",
     "scores",
     "variational",
