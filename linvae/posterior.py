@@ -25,9 +25,9 @@ from .moments import RANK_TOLERANCE, CrossMoments, cholesky_factor
 
 LOG_2PI = float(np.log(2 * np.pi))
 
-WELL_CONDITIONED = 1e-8
-"""Cholesky's factor is used while 1 over the condition number is above this: then its inverse keeps eight digits.
-Else the root is decomposed, which costs some ten times as much and keeps them in any case."""
+WELL_CONDITIONED = 1e-10
+"""Cholesky's factor is used while 1 over the condition number is above this: then its inverse keeps six digits.
+Else the root is decomposed, which costs some ten times as much and keeps ten."""
 
 
 @dataclass(frozen=True, eq=False)
