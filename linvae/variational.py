@@ -118,7 +118,7 @@ class VariationalMMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
     noise_variance_ : array (d,)
     prior_precision_ : array (c,)
         Of the coefficients, 0 for an intercept with a flat prior; where noise is per pixel and the prior is learned, in
-        units of that noise: pixel p has prior_precision_ / noise_variance_[p].
+        units of that noise: pixel p has `prior_precision_ / noise_variance_[p]`.
     posterior_ : CoefficientPosterior
         q, over the coefficients of [z, 1] or of z.
     elbo_ : float

@@ -33,6 +33,7 @@ def refresh(path: Path) -> None:
         timeout=300,
         kernel_name="python3",
         record_timing=False,
+        coalesce_streams=True,
         extra_arguments=QUIET,
         resources={"metadata": {"path": str(path.parent)}},
     )
