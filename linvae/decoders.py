@@ -1,7 +1,7 @@
 """Decoders: codes in, images out, x ~ B z + b.
 
 `MMLR` is multivariate multiple linear regression, one least-squares fit shared by all pixels.  The one equation:
-B' = (S_zz + alpha I)^+ S_zx.  Chapters: "PCA and least squares make an autoencoder" and "Least squares undoes PCA".
+B' = (S_zz + alpha I)^+ S_zx.  Chapters: *naive* and *collapse*.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 
 `PCA` keeps the k directions of largest variance, `PPCA` reads the same directions as a Gaussian model with a noise of
 its own, `LDA` keeps the directions along which the classes lie furthest apart.  All three solve one symmetric
-eigenproblem of the moments.  Chapters: "The best linear autoencoder is PCA" and the one on the
-linear generative model.
+eigenproblem of the moments.  Chapters: *autoencoder* and *ppca*.
 """
 
 from __future__ import annotations

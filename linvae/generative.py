@@ -2,7 +2,7 @@
 
     label l  ->  z ~ p(z | l)  ->  x = B_l z + b_l        with B_l fixed at its mean, drawn, or averaged over draws
 
-Chapters: "PCA and least squares make an autoencoder", and the one on the linear generative model.
+Chapters: *naive* and *codes*.
 """
 
 from __future__ import annotations

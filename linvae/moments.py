@@ -6,7 +6,7 @@ algebra on small matrices.  The one equation: two batches a and b merge as
     S_ab = S_a + S_b + n_a n_b / (n_a + n_b) (m_a - m_b)(m_a - m_b)'        (Chan, Golub and LeVeque 1983)
 
 so moments add, over chunks of a file, over classes, over machines.
-Chapters: "A linear fit needs one pass over the data", and the one on scale.
+Chapters: *why* and *scale*.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ beta_p has the posterior precision P_p = Phi'Phi / s_p^2 + diag(a).  Variational
 One idea serves every q.  In coordinates u = T^-1 beta take independent u_i.  With T = I that is the mean-field family.
 With the T that makes Phi'Phi and diag(a) diagonal at once, P_p is diagonal for every pixel, so independent coordinates
 are exact: that is the full family.  Hence one `elbo`, one factorisation of size c for all pixels, and never a (d, c, c)
-array.  Chapter: "The ELBO".
+array.  Chapter: *elbo*.
 """
 
 from __future__ import annotations

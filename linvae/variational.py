@@ -5,7 +5,7 @@ is a smooth function of ln a, the ELBO at its best q, whose slope is the ELBO's 
 
     d ELBO / d ln a_j = 1/2 sum_p (1 - a_j E_q beta_jp^2 / s_p^2),    beta_jp ~ N(0, s_p^2 / a_j)
 
-L-BFGS climbs it.  Chapter: "The variational decoder".
+L-BFGS climbs it.  Chapter: *variational*.
 """
 
 from __future__ import annotations
