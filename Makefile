@@ -56,8 +56,8 @@ refresh: $(READY)  ## run the chapters again and store their outputs; CHAPTER=bo
 
 extras: $(VENV)/.ready-extras  ## install torch, numba, Dask and the readers of Parquet and Zarr
 
-table: $(VENV)/.ready-extras  ## score every model again, most of an hour; goes on where it stopped
-	$(RUN) benchmarks/table.py
+table: $(VENV)/.ready-extras  ## score every model again, most of an hour; goes on where it stopped, or TABLE=--fresh
+	$(RUN) -m benchmarks.table $(TABLE)
 
 # The rivals ask for other versions than the book does, so they get an environment of their own.
 $(BENCH)/.ready: pyproject.toml
@@ -73,12 +73,12 @@ bench: $(BENCH)/.ready  ## race the rivals at full size, a quarter of an hour: r
 serve: book  ## show the built book at http://localhost:8000
 	$(RUN) -m http.server 8000 --bind localhost --directory _build/html
 
-# Without npm the pages are opened all the same, and what axe would ask is skipped.
+# Where npm has no axe-core, the pages are opened all the same, and what it would ask is skipped.
 build/axe.min.js:
 	@mkdir -p build
-	@command -v npm >/dev/null || { echo "npm is missing, so axe-core does not look at the pages"; exit 0; }; \
-	cd build && npm pack --silent axe-core@$(AXE) && tar -xzf axe-core-$(AXE).tgz package/axe.min.js \
-	    && mv package/axe.min.js . && rm -r package axe-core-$(AXE).tgz
+	@cd build && { npm pack --silent axe-core@$(AXE) && tar -xzf axe-core-$(AXE).tgz package/axe.min.js \
+	    && mv package/axe.min.js . && rm -r package axe-core-$(AXE).tgz; } \
+	    || echo "npm brought no axe-core, so it does not look at the pages"
 
 browser: book $(VENV)/.ready-browser build/axe.min.js  ## open every built page in Chromium, network off
 	$(RUN) -m pytest -n 2 --dist loadgroup tests/browser

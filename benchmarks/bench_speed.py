@@ -72,12 +72,13 @@ def test_lda_beside_scikit_learn(race):
 def every_model(X, y):
     """Fit PCA, PPCA and LDA for every k, and on PCA's codes both decoders of every class for every k, from one pass."""
     class_moments = Moments.by_class(X, y)
-    pca, ppca, lda = (encoder.fit_moments(class_moments) for encoder in (PCA(KS[-1]), PPCA(KS[-1]), LDA()))
+    pca, lda = PCA(KS[-1]).fit_moments(class_moments), LDA().fit_moments(class_moments)
+    ppca = PPCA(KS[-1]).fit_pca(pca)
     fits = [encoder.leading(k) for encoder in (pca, ppca) for k in KS] + [lda.leading(k) for k in KS[:3]]
     A, b = pca.components_, -pca.components_ @ pca.mean_
     for moments in class_moments.values():
         cross = CrossMoments.from_affine(moments, A, b)
-        for k in KS:
+        for k in KS[::-1]:  # the largest first: shorter codes share its factor
             part = cross.leading(k)
             fits.append(MMLR().fit_moments(part))
             fits.append(exact_posterior(Design.of(part), NOISE, np.ones(k + 1)))

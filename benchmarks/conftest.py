@@ -15,12 +15,14 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
+from linvae.book import results
+
 if (threads := max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")) != 1:
     raise SystemExit(f"the BLAS has {threads} threads, and a ratio needs one: run this by `make bench`")
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-OUT = HERE / "speed.json"
+OUT = results.SPEED
 PACKAGES = ("linvae", "numpy", "scipy", "scikit-learn", "pot", "numba", "torch", "pymc", "numpyro", "jax", "dask",
             "pytest-benchmark")  # fmt: skip
 

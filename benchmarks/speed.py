@@ -1,7 +1,8 @@
-"""Write the table of the benchmarks from speed.json: python benchmarks/speed.py"""
+"""Write the table of the benchmarks from linvae/data/speed.json: python benchmarks/speed.py"""
 
-import json
 from pathlib import Path
+
+from linvae.book import results
 
 HERE = Path(__file__).resolve().parent
 
@@ -35,8 +36,8 @@ def table(found):
     return "\n".join([
         "# Speed: our work beside what a reader would use instead",
         "",
-        "Written by `make bench`; do not edit. All figures: [speed.json](speed.json). Seconds are the processor's;",
-        "a ratio is the median over interleaved rounds, its quartiles in brackets.",
+        "Written by `make bench`; do not edit. All figures: [speed.json](../linvae/data/speed.json). Seconds are the",
+        "processor's; a ratio is the median over interleaved rounds, its quartiles in brackets.",
         f"Data: {found.get('data', '')}. {machine['system']} {machine['architecture']}, {machine['processor']},"
         f" {machine['cores']} cores,",
         f"{machine['blas_threads']} BLAS thread ({', '.join(machine['blas'])}). "
@@ -52,4 +53,4 @@ def table(found):
 
 
 if __name__ == "__main__":
-    (HERE / "speed.md").write_text(table(json.loads((HERE / "speed.json").read_text())))
+    (HERE / "speed.md").write_text(table(results.speed()))

@@ -1,7 +1,7 @@
 """Decoders: codes in, images out, x ~ B z + b.
 
 `MMLR` is multivariate multiple linear regression, one least-squares fit shared by all pixels.  The one equation:
-B' = (S_zz + alpha I)^+ S_zx.  Chapters: "PCA and least squares make an autoencoder" and "Least squares undoes PCA".
+B' = (S_zz + alpha I)^+ S_zx.  Chapters: *naive* and *collapse*.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import eigh, qr, solve_triangular
+from scipy.linalg import cho_solve, eigh, qr, solve_triangular
 from scipy.linalg.blas import dtrmm
-from scipy.linalg.lapack import dpocon, dpotrf, dtrtri
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ._checks import CODE_TYPES, Array, check_images
-from .moments import RANK_TOLERANCE, CrossMoments
+from .moments import RANK_TOLERANCE, CrossMoments, cholesky_factor, spread
 
 
 class MMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -76,17 +75,28 @@ class MMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
             raise ValueError(f"alpha={alpha!r}; a ridge penalty is a finite number, 0 (none) or more")
         if cross.n == 0:
             raise ValueError("no rows to regress on (n=0); add rows first")
-        Szz, Szx = cross.Szz, cross.Szx
-        if not self.fit_intercept:  # moments about the origin instead of the mean
-            Szz = Szz + cross.n * np.outer(cross.mean_z, cross.mean_z)
-            Szx = Szx + cross.n * np.outer(cross.mean_z, cross.mean_x)
-        self.coef_: Array = _least_squares(Szz + alpha * np.eye(len(Szz)), Szx).T
+        self.coef_: Array = self._coefficients(cross).T
         self.intercept_: Array = cross.mean_x - self.coef_ @ cross.mean_z
         if not self.fit_intercept:
             self.intercept_ = np.zeros_like(self.intercept_)
         self.n_features_in_ = cross.mean_z.size
         self._one_dimensional = False
         return self
+
+    def _coefficients(self, cross: CrossMoments) -> Array:
+        """Return B' (k, d)."""
+        Szz, Szx, alpha = cross.Szz, cross.Szx, self.alpha
+        if not self.fit_intercept:  # moments about the origin instead of the mean
+            Szz = Szz + cross.n * np.outer(cross.mean_z, cross.mean_z)
+            Szx = Szx + cross.n * np.outer(cross.mean_z, cross.mean_x)
+            return _least_squares(Szz, Szx, np.sqrt(np.diag(Szz) + alpha), alpha)
+        if not alpha and cross.factored is not None:
+            size, inverse, half = cross.factored
+            B: Array = dtrmm(1.0, inverse, half.T, side=1, lower=1)  # half' M, twice as fast as solve_triangular
+            B /= size
+            return B.T
+        size = np.sqrt(cross.n) * spread(np.diag(Szz) / cross.n, cross.mean_z)
+        return _least_squares(Szz, Szx, np.sqrt(size**2 + alpha), alpha)
 
     def predict(self, X: ArrayLike) -> Array:
         """Return the images B z + b of codes X (n, k), shape (n, d); (n,) if fitted on one-dimensional y."""
@@ -96,28 +106,31 @@ class MMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return images[:, 0] if self._one_dimensional else images
 
 
-def _least_squares(S: Array, T: Array) -> Array:
-    """Return the W (k, d) of least norm among the minimisers of tr(W'SW) - 2 tr(W'T), S positive semi-definite."""
-    W = np.zeros_like(T)
-    scale = np.sqrt(np.diag(S))
-    varied = scale > 0  # a constant code explains nothing and gets no weight
+def _least_squares(S: Array, T: Array, size: Array, alpha: float) -> Array:
+    """Return the W (k, d) of least norm among the minimisers of tr(W'(S + alpha I)W) - 2 tr(W'T), S a scatter.
+
+    Codes are scaled to size 1, the root of their diagonal; one of size 0 is constant and gets no weight.
+    """
+    varied = size > 0
     if not varied.any():
-        return W
-    scale = scale[varied, None]
+        return np.zeros_like(T)
     if not varied.all():
-        S, T = S[np.ix_(varied, varied)], T[varied]
-    R, T = S / (scale * scale.T), T / scale
-    factor, failed = dpotrf(R, lower=1)
-    # The reciprocal condition number; k bounds the 1-norm of R, and errs on the safe side.
-    if not failed and dpocon(factor, len(R), uplo="L")[0] > RANK_TOLERANCE:
-        inverse, _ = dtrtri(factor, lower=1, overwrite_c=1)  # quicker than triangular solves
-        # The flags: from the right, lower, and for the first product transposed.
-        W[varied] = dtrmm(1.0, inverse, dtrmm(1.0, inverse, T.T, 1, 1, 1), 1, 1).T / scale
+        W = np.zeros_like(T)
+        W[varied] = _least_squares(S[np.ix_(varied, varied)], T[varied], size[varied], alpha)
         return W
-    values, Q = eigh(R)
+    size = size[:, None]
+    # In place where it can be: large new arrays cost as much as what is done to them.
+    R, T = S / size.T, T / size
+    R.flat[:: len(R) + 1] += alpha / size[:, 0]
+    R /= size
+    factor = cholesky_factor(R.copy())
+    if factor is not None:
+        W = cho_solve((factor, True), T, overwrite_b=True, check_finite=False)
+        W /= size
+        return W
+    values, Q = eigh(R, driver="evd")
     kept = values > RANK_TOLERANCE * values[-1]
-    # Every minimiser has Q' diag(scale) W = target; the shortest one lies in the range of diag(scale) Q.
+    # Every minimiser has Q' diag(size) W = target; the shortest one lies in the range of diag(size) Q.
     target = (Q[:, kept].T @ T) / values[kept, None]
-    range_, triangle = qr(scale * Q[:, kept], mode="economic")
-    W[varied] = range_ @ solve_triangular(triangle, target, trans="T")
-    return W
+    range_, triangle = qr(size * Q[:, kept], mode="economic")
+    return range_ @ solve_triangular(triangle, target, trans="T")

@@ -2,7 +2,7 @@
 
     loss(x) = cross-entropy(x, x_hat(z)) + beta KL(N(m(x), diag s(x)^2) | N(0, I)),    z = m(x) + s(x) noise
 
-Needs the extra `linvae[deep]`; `import linvae` leaves torch alone.  Chapter: the one on scores.
+Needs the extra `linvae[deep]`; `import linvae` leaves torch alone.  Chapter: *scores*.
 """
 
 from __future__ import annotations

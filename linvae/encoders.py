@@ -2,8 +2,7 @@
 
 `PCA` keeps the k directions of largest variance, `PPCA` reads the same directions as a Gaussian model with a noise of
 its own, `LDA` keeps the directions along which the classes lie furthest apart.  All three solve one symmetric
-eigenproblem of the moments.  Chapters: "The best linear autoencoder is PCA" and the one on the
-linear generative model.
+eigenproblem of the moments.  Chapters: *autoencoder* and *ppca*.
 """
 
 from __future__ import annotations
@@ -15,15 +14,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import eigh, pinv, svd
+from scipy.linalg import eigh, pinv, solve_triangular, svd
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from ._checks import Array, check_codes, check_count, check_images, check_random_state
-from .moments import RANK_TOLERANCE, CrossMoments, Moments
+from .moments import RANK_TOLERANCE, CrossMoments, Moments, cholesky_factor, spread
 
-_TOLERANCE = f"(with more than {RANK_TOLERANCE:.0e} of the largest variance)"
+_TOLERANCE = f"(with more than {RANK_TOLERANCE:.0e} of the variance of the pixels that make them up)"
 
 SOME = 1 / 10
 """Up to this share of all eigenvectors it is quicker to find some of them than all."""
@@ -80,21 +79,30 @@ class _PrincipalEncoder(_AffineEncoder):
         """Fit on moments by class, which are pooled first."""
         moments = Moments.pool(class_moments)
         C = moments.covariance
+        constant = spread(np.diag(C), moments.mean) == 0
+        C[constant], C[:, constant] = 0, 0
         variances, vectors, rank = _spectrum(C, self.n_components, self._spare)
-        k = self._checked_k(rank, moments.n, len(C))
-        return self._learn(variances[:k].copy(), _fixed_signs(vectors[:, :k].T), np.trace(C), moments.mean, moments.n)
+        variances, unseen = variances[:rank], _unseen(np.trace(C), variances[:rank])
+        k = self._checked_k(variances, unseen, moments.n, len(C))
+        rest = variances[k:].sum() + unseen
+        return self._learn(variances[:k].copy(), _fixed_signs(vectors[:, :k].T), rest, moments.mean, moments.n)
 
     def leading(self, k: int) -> Any:
         """Return the encoder that `n_components=k` would have given, without a new fit; k is at most this one's."""
         check_is_fitted(self)
         part = copy(self).set_params(n_components=_checked_leading(k, self.n_components_))
-        return part._learn(
-            self.explained_variance_[:k], self._axes()[:k], self._total_variance, self.mean_, self.n_samples_
+        return part._read(self, part.n_components)
+
+    def _read(self, fitted: _PrincipalEncoder, k: int) -> Any:
+        """Store the first k directions of a fit."""
+        variances, rest = fitted.explained_variance_, fitted._rest
+        return self._learn(
+            variances[:k], fitted._axes()[:k], rest + variances[k:].sum(), fitted.mean_, fitted.n_samples_
         )
 
-    def _learn(self, variances: Array, directions: Array, total: float, mean: Array, n: int) -> Any:
-        """Store the fit: variances (k,) along orthonormal directions (k, d), out of a total."""
-        self.explained_variance_, self._total_variance, self.mean_ = variances, total, mean
+    def _learn(self, variances: Array, directions: Array, rest: float, mean: Array, n: int) -> Any:
+        """Store the fit: variances (k,) along orthonormal directions (k, d), and the variance of all others."""
+        self.explained_variance_, self._rest, self.mean_ = variances, rest, mean
         self.n_components_, self.n_samples_, self.n_features_in_ = len(variances), n, mean.size
         return self
 
@@ -104,8 +112,9 @@ class PCA(_PrincipalEncoder):
 
     Parameters
     ----------
-    n_components : int or None
-        k, from 1 to the rank of the centred rows; None keeps every direction with any variance.
+    n_components : int, float or None
+        k, from 1 to the rank of the centred rows; or a share of the variance above 0 and below 1, for the least k whose
+        codes carry more than that, as in scikit-learn; None keeps every direction with any variance.
 
     Attributes
     ----------
@@ -121,11 +130,13 @@ class PCA(_PrincipalEncoder):
     Raises
     ------
     ValueError
-        In `fit`, if n_components is not a whole number of 1 or more, or is above the rank of the centred rows.
+        In `fit`, if n_components is none of these, or is above the rank of the centred rows.
 
     Notes
     -----
     Pearson 1901; Hotelling 1933.  Fitted from `Moments`: one symmetric eigenproblem of size d, no SVD of the rows.
+    Directions depend on the units of the pixels, and their number does not: a direction has no variance if what it has
+    is rounding beside the pixels that make it up, and not beside the largest one.
 
     Examples
     --------
@@ -133,7 +144,7 @@ class PCA(_PrincipalEncoder):
     array([[0.707, 0.707]])
     """
 
-    def __init__(self, n_components: int | None = None):
+    def __init__(self, n_components: int | float | None = None):
         self.n_components = n_components
 
     def fit_sketch(self, cross: CrossMoments) -> PCA:
@@ -141,8 +152,7 @@ class PCA(_PrincipalEncoder):
 
         Give the codes z = Omega' x of a random Omega (d, r), with r some ten more than n_components.  The scatter S is
         replaced by S Omega (Omega' S Omega)^+ Omega' S, which is never above S, so variances come out too small; where
-        the spectrum falls slowly, a second pass with r components of a first one as codes mends most of that.  Codes
-        should be of one size: what varies by less than 1e-12 of the largest code's variance counts as constant.
+        the spectrum falls slowly, a second pass with r components of a first one as codes mends most of that.
         Source: Tropp, Yurtsever, Udell and Cevher 2017.
 
         Parameters
@@ -153,32 +163,44 @@ class PCA(_PrincipalEncoder):
         Raises
         ------
         ValueError
-            If n_components is above the number of directions that the codes show, at most r.
+            If n_components is above the number of directions, or the share of the variance, that the codes show.
         """
         if cross.n == 0:
             raise ValueError("n=0 rows have no directions; add rows first")
-        values, Q = eigh(cross.Szz)
-        kept = values > RANK_TOLERANCE * max(values[-1], 0.0)
-        root = cross.Szx.T @ (Q[:, kept] / np.sqrt(values[kept]))  # (d, r), root root' replaces S
-        vectors, spreads, _ = svd(root, full_matrices=False)
-        variances = spreads**2 / cross.n
-        rank = int((variances > RANK_TOLERANCE * variances.max(initial=0.0)).sum())
+        whiten = _whitening(cross.Szz, spread(np.diag(cross.Szz) / cross.n, cross.mean_z))
+        vectors, spreads, _ = svd(cross.Szx.T @ whiten, full_matrices=False)  # root root' = S replaced, vectors' root
+        variances, pixels = spreads**2 / cross.n, cross.sxx_diag / cross.n
+        rank = _n_varied(variances, vectors, pixels)
+        variances, unseen = variances[:rank], _unseen(pixels.sum(), variances[:rank])
         why = f"{cross.mean_z.size} codes of n_samples={cross.n} rows show only {rank} directions {_TOLERANCE}"
-        k = _checked_n_components(self.n_components, rank, why)
-        total = cross.sxx_diag.sum() / cross.n
-        return self._learn(variances[:k], _fixed_signs(vectors[:, :k].T), total, cross.mean_x, cross.n)
+        k = _checked_n_components(self._wanted(variances, unseen), rank, why)
+        rest = variances[k:].sum() + unseen
+        return self._learn(variances[:k], _fixed_signs(vectors[:, :k].T), rest, cross.mean_x, cross.n)
 
-    def _checked_k(self, rank: int, n: int, d: int) -> int:
+    def _checked_k(self, variances: Array, unseen: float, n: int, d: int) -> int:
+        rank = len(variances)
         if rank == 0:
             raise ValueError(
                 f"all rows are equal (n_samples={n}), or differ by less than float64 can square; give varied rows"
             )
         why = f"n_samples={n} rows span only {rank} directions around their mean {_TOLERANCE}"
-        return _checked_n_components(self.n_components, rank, why)
+        return _checked_n_components(self._wanted(variances, unseen), rank, why)
 
-    def _learn(self, variances: Array, directions: Array, total: float, mean: Array, n: int) -> PCA:
-        self.components_, self.explained_variance_ratio_ = directions, variances / total
-        return super()._learn(variances, directions, total, mean, n)
+    def _wanted(self, variances: Array, unseen: float) -> Any:
+        """Return the k that is asked for; for a share of the variance, the least that passes it."""
+        share = self.n_components
+        if not isinstance(share, Real) or not 0 < share < 1 or not variances.size:
+            return share
+        shares = np.cumsum(variances) / (variances.sum() + unseen)
+        if shares[-1] < share:
+            raise ValueError(f"n_components={share!r} but the codes show only {shares[-1]:.3g} of the variance; give "
+                             "more codes, or a smaller share")  # fmt: skip
+        # A share reached but for rounding is not passed.
+        return min(int(np.searchsorted(shares, share * (1 + 1e-12), side="right")) + 1, len(variances))
+
+    def _learn(self, variances: Array, directions: Array, rest: float, mean: Array, n: int) -> PCA:
+        self.components_, self.explained_variance_ratio_ = directions, variances / (variances.sum() + rest)
+        return super()._learn(variances, directions, rest, mean, n)
 
     def _axes(self) -> Array:
         return self.components_
@@ -195,8 +217,9 @@ class PPCA(_PrincipalEncoder):
 
     Parameters
     ----------
-    n_components : int
-        k, from 1 to one below the rank of the centred rows: at the rank no noise is left, and no density.
+    n_components : int or None
+        k, from 1 to one below the rank of the centred rows: at the rank no noise is left, and no density.  None is the
+        largest such k, one below the rank, as in PCA it is the rank.
 
     Attributes
     ----------
@@ -230,20 +253,27 @@ class PPCA(_PrincipalEncoder):
     0.125
     """
 
-    def __init__(self, n_components: int = 2):
+    def __init__(self, n_components: int | None = None):
         self.n_components = n_components
 
     _spare = 1
 
-    def _checked_k(self, rank: int, n: int, d: int) -> int:
-        if self.n_components is None:
-            raise ValueError("n_components=None; give a whole number of 1 or more, below the rank of the rows")
+    def fit_pca(self, pca: PCA) -> PPCA:
+        """Fit on a fitted PCA, exact or sketched: the same directions, so no second eigenproblem."""
+        check_is_fitted(pca)
+        known, rest = pca.n_components_, pca._rest > 0
+        left = "and one must be left for the noise" if not rest else "and no more are known"
+        k = _checked_n_components(self.n_components, known - (not rest), f"the PCA has {known} directions, {left}")
+        return self._read(pca, k)
+
+    def _checked_k(self, variances: Array, unseen: float, n: int, d: int) -> int:
+        rank = len(variances)
         why = f"n_samples={n} rows of n_features={d} span {rank} directions, and one must be left for the noise"
         return _checked_n_components(self.n_components, rank - 1, why)
 
-    def _learn(self, variances: Array, directions: Array, total: float, mean: Array, n: int) -> PPCA:
+    def _learn(self, variances: Array, directions: Array, rest: float, mean: Array, n: int) -> PPCA:
         d, k = mean.size, len(variances)
-        sigma2 = (total - variances.sum()) / (d - k)
+        sigma2 = rest / (d - k)
         # Below 0 by rounding alone: sigma^2 is a mean of smaller ones.
         spread = np.sqrt(np.maximum(variances - sigma2, 0.0))
         self.directions_ = directions
@@ -251,7 +281,7 @@ class PPCA(_PrincipalEncoder):
         self.components_ = directions * (spread / variances)[:, None]  # M = Lambda_k
         self.posterior_covariance_ = np.diag(sigma2 / variances)
         self.noise_variance_ = float(sigma2)
-        return super()._learn(variances, directions, total, mean, n)
+        return super()._learn(variances, directions, rest, mean, n)
 
     def _axes(self) -> Array:
         return self.directions_
@@ -273,7 +303,8 @@ class PPCA(_PrincipalEncoder):
             self.explained_variance_,
         )
         scores = centred @ self.directions_.T
-        outside = np.einsum("ij,ij->i", centred, centred) - np.einsum("ij,ij->i", scores, scores)
+        centred -= scores @ self.directions_  # a difference of squares would lose what a small noise magnifies
+        outside = np.einsum("ij,ij->i", centred, centred)
         log_det = np.log(variances).sum() + (d - k) * np.log(sigma2)
         return -0.5 * (d * np.log(2 * np.pi) + log_det + (scores**2 / variances).sum(axis=1) + outside / sigma2)
 
@@ -301,7 +332,8 @@ class LDA(_AffineEncoder):
         k, at most the number of classes less one; None keeps all.
     shrinkage : float
         From 0 to 1: S_w becomes (1 - shrinkage) S_w + shrinkage tr(S_w) / d I.  At 0 the problem is solved on the
-        range of S_w, so pixels that are constant within every class get no weight.
+        range of S_w, every pixel scaled to unit variance within classes; so the codes do not depend on the pixels'
+        units, and pixels that are constant within every class get no weight.
 
     Attributes
     ----------
@@ -348,26 +380,28 @@ class LDA(_AffineEncoder):
             raise ValueError(f"shrinkage={self.shrinkage!r}; give a number from 0 to 1")
         if len(class_moments) < 2:
             raise ValueError(f"LDA got 1 class, {list(class_moments)}; classes are told apart, give two or more")
-        pooled = Moments.pool(class_moments)
-        within = sum(m.scatter for m in class_moments.values()) / pooled.n
-        d, s = pooled.mean.size, self.shrinkage
-        within = (1 - s) * within + s * np.trace(within) / d * np.eye(d)
-        eigenvalues, vectors, rank = _spectrum(within)
-        whiten = vectors[:, :rank] / np.sqrt(eigenvalues[:rank])  # (d, r): whiten' S_w whiten = I
-        shares = np.array([np.sqrt(m.n / pooled.n) for m in class_moments.values()])
-        offsets = np.array([m.mean for m in class_moments.values()]) - pooled.mean
-        _, spreads, axes = svd((shares[:, None] * offsets) @ whiten, full_matrices=False)
-        if rank == 0:
+        counts = np.array([m.n for m in class_moments.values()])
+        means = np.array([m.mean for m in class_moments.values()])
+        n, d, s = int(counts.sum()), means.shape[1], float(self.shrinkage)
+        mean = counts @ means / n
+        within = sum(m.scatter for m in class_moments.values()) / n
+        if s > 0:
+            within = (1 - s) * within + s * np.trace(within) / d * np.eye(d)
+        scale = spread(np.diag(within), np.abs(means).max(axis=0))
+        whiten = _whitening(within, scale)
+        if whiten.shape[1] == 0:
             raise ValueError("no class has any variance within it, so distances have no unit; give more rows a class")
-        limit = int((spreads > np.sqrt(RANK_TOLERANCE) * spreads[0]).sum())
-        limit = min(limit, len(class_moments) - 1)
+        _, spreads, axes = svd(np.sqrt(counts / n)[:, None] * ((means - mean) @ whiten), full_matrices=False)
+        # Beside the unit of distance, 1 within classes, and beside the rounding of the largest distance.
+        least = max(np.sqrt(RANK_TOLERANCE) * min(spreads[0], 1.0), RANK_TOLERANCE * spreads[0])
+        limit = min(int((spreads > least).sum()), len(class_moments) - 1)
         k = _checked_n_components(
             self.n_components, limit, f"{len(class_moments)} classes span at most {limit} directions"
         )
-        self.components_ = _fixed_signs(axes[:k] @ whiten.T)
-        self.mean_, self.explained_variance_ = pooled.mean, spreads[:k] ** 2
+        self.components_ = _fixed_signs(axes[:k] @ whiten.T, scale)
+        self.mean_, self.explained_variance_ = mean, spreads[:k] ** 2
         self.classes_ = np.array(list(class_moments))
-        self.n_components_, self.n_samples_, self.n_features_in_ = k, pooled.n, d
+        self.n_components_, self.n_samples_, self.n_features_in_ = k, n, d
         return self
 
     def leading(self, k: int) -> LDA:
@@ -389,27 +423,75 @@ def _spectrum(C: Array, k: Any = None, spare: int = 0) -> tuple[Array, Array, in
 
     Where a small k is asked for, only the k + spare largest are found, and the rank is counted among them.
     """
-    d, largest = len(C), None
+    d = len(C)
     if isinstance(k, Integral) and 0 < int(k) + spare <= d * SOME:
-        largest = (d - int(k) - spare, d - 1)
-    eigenvalues, vectors = eigh(C, driver="evr" if largest else "evd", subset_by_index=largest)
-    eigenvalues, vectors = eigenvalues[::-1], vectors[:, ::-1]
-    # A negative eigenvalue of a covariance is rounding, and lies below the tolerance: it is never kept.
-    return eigenvalues, vectors, int((eigenvalues > RANK_TOLERANCE * eigenvalues[0]).sum())
+        values, vectors = eigh(C, driver="evr", subset_by_index=(d - int(k) - spare, d - 1))
+        if values[0] > RANK_TOLERANCE * values[-1]:
+            return values[::-1], vectors[:, ::-1], len(values)
+    values, vectors = eigh(C, driver="evd")
+    values, vectors = values[::-1], vectors[:, ::-1]
+    rank = int((values > RANK_TOLERANCE * values[0]).sum())
+    wanted = int(k) + spare if isinstance(k, Integral) else d
+    # Below that the solver's rounding begins, of the largest variance: solve again in what is left, while any is found.
+    while 0 < rank < min(wanted, d):
+        rest = vectors[:, rank:]
+        smaller, Q = eigh(rest.T @ C @ rest, driver="evd")
+        values[rank:], vectors[:, rank:] = smaller[::-1], rest @ Q[:, ::-1]
+        found = _n_varied(values, vectors, np.diag(C))
+        found = min(found, rank + int((smaller > RANK_TOLERANCE * smaller[-1]).sum()))
+        if found <= rank:
+            break
+        rank = found
+    return values, vectors, rank
 
 
-def _fixed_signs(components: Array) -> Array:
-    """Turn each row so that its entry of largest magnitude, the first of them in a tie, is positive."""
-    sizes = np.abs(components)
+def _unseen(total: float, variances: Array) -> float:
+    """Return what these variances leave of the total, 0 if that is rounding."""
+    rest = total - variances.sum()
+    return float(rest) if rest > RANK_TOLERANCE * total else 0.0
+
+
+def _n_varied(variances: Array, vectors: Array, pixels: Array) -> int:
+    """Count the directions (d, r) whose variances are more than rounding beside those of the pixels they weigh.
+
+    Vectors are orthogonal to some d eps only, so (d eps)^2 of the largest variance leaks into all others.
+    """
+    leak = (len(pixels) * np.finfo(float).eps) ** 2 * variances[:1].max(initial=0.0)
+    return int(np.logical_and.accumulate(variances > RANK_TOLERANCE * (pixels @ vectors**2) + leak).sum())
+
+
+def _whitening(S: Array, scale: Array) -> Array:
+    """Return a W (d, r) with W'SW = I on the range of S, columns scaled to one size; where scale is 0 rows are 0."""
+    varied = scale > 0
+    if not varied.any():
+        return np.zeros((len(S), 0))
+    scale = scale[varied]
+    R = S[np.ix_(varied, varied)] / np.outer(scale, scale)
+    factor = cholesky_factor(R.copy())
+    if factor is not None:
+        roots = solve_triangular(factor, np.diag(1 / scale), lower=True).T
+    else:
+        values, vectors = eigh(R, driver="evd")
+        kept = values > RANK_TOLERANCE * values[-1]
+        roots = vectors[:, kept] / np.sqrt(values[kept]) / scale[:, None]
+    W = np.zeros((len(S), roots.shape[1]))
+    W[varied] = roots
+    return W
+
+
+def _fixed_signs(components: Array, scale: ArrayLike = 1.0) -> Array:
+    """Turn each row so that its entry of largest magnitude times scale, the first of them in a tie, is positive."""
+    sizes = np.abs(components * scale)
     first = (sizes >= (1 - 1e-8) * sizes.max(axis=1, keepdims=True)).argmax(axis=1)
     return components * np.sign(components[np.arange(len(components)), first])[:, None]
 
 
 def _checked_n_components(k: Any, limit: int, why: str) -> int:
-    if k is not None and (not isinstance(k, Integral) or isinstance(k, bool) or int(k) < 1):
-        raise ValueError(f"n_components={k!r}; give a whole number of 1 or more, or None for all directions")
     if limit < 1:
         raise ValueError(f"n_components={k!r} but {why}; give rows that vary more")
+    if k is not None and (not isinstance(k, Integral) or isinstance(k, bool) or int(k) < 1):
+        raise ValueError(f"n_components={k!r}; give a whole number of 1 or more, or None for all there are, or to PCA "
+                         "a share of the variance above 0 and below 1")  # fmt: skip
     if k is not None and int(k) > limit:
         raise ValueError(f"n_components={k} but {why}; lower n_components to {limit} or less")
     return limit if k is None else int(k)

@@ -2,7 +2,7 @@
 
     label l  ->  z ~ p(z | l)  ->  x = B_l z + b_l        with B_l fixed at its mean, drawn, or averaged over draws
 
-Chapters: "PCA and least squares make an autoencoder", and the one on the linear generative model.
+Chapters: *naive* and *codes*.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ._checks import (
 from .decoders import MMLR
 from .encoders import PCA
 from .latent import ClassGaussian, StandardNormal, drawn_labels, path_between
-from .moments import CrossMoments, Moments
+from .moments import CrossMoments, Moments, spread
 from .variational import VariationalMMLR
 
 ClassMoments = dict[Hashable, Moments]
@@ -243,10 +243,8 @@ class LinearGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         self.pixel_mean_, self.pixel_scale_ = np.zeros(d), np.ones(d)
         if not self.standardize:
             return class_moments
-        variances, eps = np.diag(pooled.covariance), np.finfo(float).eps
-        # What rounding of n additions can make of a constant is no variance (as in scikit-learn's StandardScaler).
-        varies = variances > pooled.n * eps * variances + (pooled.n * pooled.mean * eps) ** 2
-        self.pixel_mean_, self.pixel_scale_ = pooled.mean, np.where(varies, np.sqrt(variances), 1.0)
+        deviations = spread(np.diag(pooled.covariance), pooled.mean)
+        self.pixel_mean_, self.pixel_scale_ = pooled.mean, np.where(deviations > 0, deviations, 1.0)
         return {label: m.standardized(self.pixel_mean_, self.pixel_scale_) for label, m in class_moments.items()}
 
     def _encoder_of(self, encoder: Encoder, class_moments: ClassMoments, rows: Any, y: Any = None) -> Any:

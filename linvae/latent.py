@@ -1,7 +1,7 @@
 """Distributions of the code given the label, and paths between codes.
 
 A generative model needs p(z | label); the talk never states one.  The one equation: z | l ~ N(m_l, C_l), with m_l and
-C_l the mean and covariance of the codes of class l.  Chapter: "The linear generative model".
+C_l the mean and covariance of the codes of class l.  Chapter: *codes*.
 """
 
 from __future__ import annotations

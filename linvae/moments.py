@@ -6,20 +6,23 @@ algebra on small matrices.  The one equation: two batches a and b merge as
     S_ab = S_a + S_b + n_a n_b / (n_a + n_b) (m_a - m_b)(m_a - m_b)'        (Chan, Golub and LeVeque 1983)
 
 so moments add, over chunks of a file, over classes, over machines.
-Chapters: "A linear fit needs one pass over the data", and the one on scale.
+Chapters: *why* and *scale*.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
-from functools import reduce
+from dataclasses import dataclass, fields
+from functools import cached_property, reduce
 from numbers import Integral
 from operator import add
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.linalg import LinAlgError, cho_factor
+from scipy.linalg.blas import dtrmm
+from scipy.linalg.lapack import dpocon, dtrtri
 
 from ._checks import Array, check_rows, check_same_width, check_whole, group_rows
 
@@ -217,7 +220,7 @@ class CrossMoments:
     def from_affine(cls, moments: Moments, A: ArrayLike, b: ArrayLike) -> CrossMoments:
         """Return the cross moments of z = A x + b with x, from the moments of x alone: no pass over the rows.
 
-        A code whose covariance with every pixel is rounding, 1e-13 of what its weights could give, is stored constant.
+        A code whose correlation with every pixel is rounding, 1e-13 of what its weights could give, is stored constant.
 
         Raises
         ------
@@ -232,10 +235,12 @@ class CrossMoments:
             raise ValueError("A or b contains NaN or infinity; give finite numbers")
         Szx = A @ moments.scatter
         Szz = Szx @ A.T
-        Szz = (Szz + Szz.T) / 2
-        # Along a direction without variance S a is rounding, some 1e-15 |a| max S: such a code is a constant.
-        largest = np.diag(moments.scatter).max(initial=0.0)
-        constant = np.linalg.norm(Szx, axis=1) <= 1e-13 * np.linalg.norm(A, axis=1) * largest
+        Szz = Szz + Szz.T
+        Szz /= 2
+        # Along a direction without variance S a is rounding, some 1e-15 of |a| S, pixels in units of their own spread.
+        squares = np.maximum(np.diag(moments.scatter), 0)
+        weights = np.divide(1, squares, out=np.zeros(d), where=squares > 0)
+        constant = np.einsum("kd,kd,d->k", Szx, Szx, weights) <= 1e-26 * np.einsum("kd,kd,d->k", A, A, squares)
         Szx[constant], Szz[constant], Szz[:, constant] = 0, 0, 0
         return cls(moments.n, A @ moments.mean + b, moments.mean, Szz, Szx, np.diag(moments.scatter))
 
@@ -260,7 +265,36 @@ class CrossMoments:
         """Return the cross moments of the first k codes alone."""
         if not isinstance(k, Integral) or isinstance(k, bool) or not 0 <= k <= self.mean_z.size:
             raise ValueError(f"k={k} but there are {self.mean_z.size} codes; ask for a whole number up to that")
-        return CrossMoments(self.n, self.mean_z[:k], self.mean_x, self.Szz[:k, :k], self.Szx[:k], self.sxx_diag)
+        if k == self.mean_z.size:
+            return self
+        part = CrossMoments(self.n, self.mean_z[:k], self.mean_x, self.Szz[:k, :k], self.Szx[:k], self.sxx_diag)
+        if (known := self.__dict__.get("factored")) is not None:
+            size, inverse, half = known
+            part.__dict__["factored"] = size[:k], inverse[:k, :k], half[:k]
+        return part
+
+    @cached_property
+    def factored(self) -> tuple[Array, Array, Array] | None:
+        """Return s (k,), M (k, k) and G (k, d) with Szz = diag(s) L L' diag(s), M = L^-1, lower, and G = M Szx / s.
+
+        s are the codes' spreads, summed over rows.  None where codes are constant or dependent.  Leading codes have the
+        leading rows and columns of all three, so `leading` hands them on, once they are known.
+        """
+        size = np.sqrt(self.n) * spread(np.diag(self.Szz) / max(self.n, 1), self.mean_z)
+        if not size.all():
+            return None
+        R = self.Szz / size
+        R /= size[:, None]
+        factor = cholesky_factor(R)
+        if factor is None:
+            return None
+        # BLAS itself, in place: solve_triangular takes twice the time at k = 512, nearly three times at 256.
+        inverse, _ = dtrtri(factor, lower=1, overwrite_c=1)
+        half = dtrmm(1.0, inverse, (self.Szx / size[:, None]).T, side=1, lower=1, trans_a=1, overwrite_b=1)
+        return size, inverse, half.T
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # what can be had again is not stored
 
     def mean_squared_distance(self, coef: ArrayLike, intercept: ArrayLike, scale: ArrayLike = 1.0) -> float:
         """Return the mean over rows of |scale (x - B z - b)|^2, for B (d, k) and b, scale (d,), without the rows.
@@ -271,6 +305,28 @@ class CrossMoments:
         squares = self.sxx_diag + np.einsum("dk,dk->d", B @ self.Szz - 2 * self.Szx.T, B)
         bias = self.mean_x - B @ self.mean_z - intercept
         return float(np.sum(np.square(scale) * (squares / self.n + bias**2)))
+
+
+def cholesky_factor(S: Array, least: float = RANK_TOLERANCE) -> Array | None:
+    """Return L with S = L L', lower, for S of unit diagonal; None where 1 over its condition number is below `least`.
+
+    S is overwritten.
+    """
+    if not len(S):
+        return S
+    try:
+        factor, _ = cho_factor(S.T, lower=True, overwrite_a=True, check_finite=False)
+    except LinAlgError:
+        return None
+    # In the 1-norm, which the size of S bounds on the safe side; 0.4 ms beside 2 of the factor at size 512.
+    rcond, _ = dpocon(factor, len(S), uplo="L")
+    return factor if rcond > least else None
+
+
+def spread(variance: Array, mean: Array) -> Array:
+    """Return standard deviations, 0 where they are the rounding of a constant, 10 units in its last place."""
+    deviation = np.sqrt(np.maximum(variance, 0))  # a push may round below 0
+    return np.where(deviation > 10 * np.finfo(float).eps * np.abs(mean), deviation, 0.0)
 
 
 def _check_count(n: Any) -> None:

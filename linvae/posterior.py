@@ -8,7 +8,7 @@ beta_p has the posterior precision P_p = Phi'Phi / s_p^2 + diag(a).  Variational
 One idea serves every q.  In coordinates u = T^-1 beta take independent u_i.  With T = I that is the mean-field family.
 With the T that makes Phi'Phi and diag(a) diagonal at once, P_p is diagonal for every pixel, so independent coordinates
 are exact: that is the full family.  Hence one `elbo`, one factorisation of size c for all pixels, and never a (d, c, c)
-array.  Chapter: "The ELBO".
+array.  Chapter: *elbo*.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_solve, cholesky, eigh, qr, solve_triangular, svd
+from scipy.linalg import cho_solve, eigh, qr, solve_triangular, svd
 from scipy.optimize import minimize
 
 from ._checks import Array
-from .moments import RANK_TOLERANCE, CrossMoments
+from .moments import RANK_TOLERANCE, CrossMoments, cholesky_factor
 
 LOG_2PI = float(np.log(2 * np.pi))
 
-WELL_CONDITIONED = 1e-4
-"""Cholesky's factor of a matrix with unit diagonal is used while no entry of its diagonal is smaller: then its inverse
-keeps eight digits.  Else the root is decomposed, which costs some ten times as much and keeps them in any case."""
+WELL_CONDITIONED = 1e-10
+"""Cholesky's factor is used while 1 over the condition number is above this: then its inverse keeps six digits.
+Else the root is decomposed, which costs some ten times as much and keeps ten."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,12 +128,9 @@ def _root(S: Array, T: Array) -> tuple[Array, Array]:
     varied = scale > 0
     scale = np.where(varied, scale, 1.0)
     unit, T = S / np.outer(scale, scale), T / scale[:, None]
-    try:
-        factor = cholesky(unit, lower=True)
-        if np.diag(factor).min(initial=1.0) > WELL_CONDITIONED:
-            return factor.T * scale, solve_triangular(factor, T, lower=True)
-    except LinAlgError:
-        pass
+    factor = cholesky_factor(unit.copy(), WELL_CONDITIONED)
+    if factor is not None:
+        return np.tril(factor).T * scale, solve_triangular(factor, T, lower=True)
     values, Q = eigh(unit)
     kept = values > RANK_TOLERANCE * max(values[-1], 0.0)
     lengths, Q = np.sqrt(values[kept]), Q[:, kept]
@@ -238,11 +235,8 @@ def exact_posterior(design: Design, noise: Array, precision: Array) -> Coefficie
         P = design.gram / noise[0]
         P[np.diag_indices_from(P)] += precision
         scale = 1 / np.sqrt(np.diag(P))
-        try:
-            factor = cholesky(P * np.outer(scale, scale), lower=True)
-        except LinAlgError:
-            factor = np.zeros((1, 1))
-        if np.diag(factor).min() > WELL_CONDITIONED:
+        factor = cholesky_factor(P * np.outer(scale, scale), WELL_CONDITIONED)
+        if factor is not None:
             mean = cho_solve((factor, True), design.cross * (scale / noise[0])[:, None])
             inverse = solve_triangular(factor, np.eye(len(P)), lower=True)
             return CoefficientPosterior(scale[:, None] * mean, scale[:, None] * inverse.T, np.ones((1, len(P))))

@@ -2,7 +2,7 @@
 
 The one equation: W_1(mu, nu) = min over couplings of the mean ground distance between x and y (Kantorovich 1942), a
 linear programme for two samples.  Python Optimal Transport (Flamary et al. 2021) solves it.
-Chapter: the one on Wasserstein distances.
+Chapter: *wasserstein*.
 """
 
 from __future__ import annotations

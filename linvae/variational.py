@@ -5,7 +5,7 @@ is a smooth function of ln a, the ELBO at its best q, whose slope is the ELBO's 
 
     d ELBO / d ln a_j = 1/2 sum_p (1 - a_j E_q beta_jp^2 / s_p^2),    beta_jp ~ N(0, s_p^2 / a_j)
 
-L-BFGS climbs it.  Chapter: "The variational decoder".
+L-BFGS climbs it.  Chapter: *variational*.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class VariationalMMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
     noise_variance_ : array (d,)
     prior_precision_ : array (c,)
         Of the coefficients, 0 for an intercept with a flat prior; where noise is per pixel and the prior is learned, in
-        units of that noise: pixel p has prior_precision_ / noise_variance_[p].
+        units of that noise: pixel p has `prior_precision_ / noise_variance_[p]`.
     posterior_ : CoefficientPosterior
         q, over the coefficients of [z, 1] or of z.
     elbo_ : float

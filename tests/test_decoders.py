@@ -1,5 +1,7 @@
 """MMLR: laws of least squares, scikit-learn as the rival, the collapse.  Statements C7, C36; ledger L3, L4, L5."""
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -93,6 +95,68 @@ def test_a_code_along_a_direction_without_variance_is_a_constant():
         cross = CrossMoments.from_affine(Moments.of(X), A, np.zeros(2))
         assert cross.Szz[1, 1] == 0
         assert np.abs(MMLR().fit_moments(cross).coef_).max() < 1e3
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_decoders_of_leading_codes_share_one_factor(order):
+    Z, X = problem(k=6)
+    Z = Z * 10.0 ** np.arange(-6, 6, 2)
+    cross = CrossMoments.of(np.asarray(Z, order=order), X)
+    fresh = [MMLR().fit_moments(CrossMoments.of(Z[:, :k], X)) for k in range(1, 7)]
+    assert "factored" not in vars(cross.leading(3))  # nothing is known yet
+    MMLR().fit_moments(cross)
+    for k, alone in enumerate(fresh, start=1):
+        part = cross.leading(k)
+        assert all(np.shares_memory(a, b) for a, b in zip(part.factored, cross.factored, strict=True))
+        shared = MMLR().fit_moments(part)
+        # The same normal equations, of a condition of about 1e2, in another order of sums.
+        assert_allclose(
+            shared.coef_ * 10.0 ** np.arange(-6, 6, 2)[:k],
+            alone.coef_ * 10.0 ** np.arange(-6, 6, 2)[:k],
+            rtol=1e-9,
+            atol=1e-12,
+        )
+        assert_allclose(shared.intercept_, alone.intercept_, rtol=1e-9, atol=1e-9)
+
+
+def test_leading_codes_of_dependent_ones_are_decoded_all_the_same():
+    Z, X = problem()
+    cross = CrossMoments.of(np.c_[Z, Z[:, 0]], X)
+    assert cross.factored is None
+    assert_allclose(MMLR().fit_moments(cross.leading(4)).coef_, LinearRegression().fit(Z, X).coef_, rtol=1e-8)
+
+
+def test_a_stored_record_leaves_out_what_can_be_had_again():
+    cross = CrossMoments.of(*problem())
+    size = len(pickle.dumps(cross))
+    assert cross.factored is not None
+    assert len(pickle.dumps(cross)) == size
+    assert_allclose(pickle.loads(pickle.dumps(cross)).factored[2], cross.factored[2])
+
+
+def test_a_code_that_varies_by_rounding_alone_gets_no_weight():
+    Z, X = problem()
+    rounding = np.where(np.arange(60) % 2, 0.3, 0.1 + 0.2)  # two neighbours in float64
+    for alpha in (0.0, 1.0):
+        model = MMLR(alpha).fit(np.c_[Z, rounding], X)
+        assert_allclose(model.coef_[:, 4], 0, atol=1e-12)
+        assert_allclose(model.coef_[:, :4], MMLR(alpha).fit(Z, X).coef_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e-8, 1e8])
+def test_a_code_of_one_pixel_in_small_units_is_no_constant(unit):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3)) * [unit, 1, 1]
+    cross = CrossMoments.from_affine(Moments.of(X), [[1.0, 0, 0], [0, 1.0, 0]], np.zeros(2))
+    assert_allclose(np.diag(cross.Szz), 200 * X[:, :2].var(axis=0), rtol=1e-10)
+
+
+def test_a_code_of_little_variance_is_no_constant():
+    rng = np.random.default_rng(0)
+    x, e = rng.normal(size=(2, 200))
+    X = np.c_[x, x + 1e-5 * e]
+    cross = CrossMoments.from_affine(Moments.of(X), [[-1.0, 1.0]], [0.0])
+    assert_allclose(cross.Szz, 200e-10 * e.var(), rtol=1e-4)  # rounding of 1e-16 beside 1e-10
 
 
 def test_one_pixel_gives_one_dimensional_predictions():

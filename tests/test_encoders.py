@@ -108,6 +108,65 @@ def test_none_keeps_the_rank_of_real_digits(mnist):
     assert PCA().fit(X).n_components_ == np.linalg.matrix_rank(X.astype(np.float64) - X.mean(axis=0, dtype=float))
 
 
+@pytest.mark.parametrize("unit", [1e-12, 1e-9, 1e-7, 1e6, 1e12])
+def test_the_number_of_directions_does_not_depend_on_units(unit):
+    X = np.random.default_rng(0).normal(size=(60, 3)) @ [[2, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1.0]]  # rank 3
+    X = np.c_[X, np.ones(60)] * [unit, 1, unit, 1, 1]
+    pca = PCA().fit(X)
+    assert pca.n_components_ == 3 == PCA(3).fit(X).n_components_
+    assert_allclose(pca.components_ @ pca.components_.T, np.eye(3), atol=1e-14)
+    codes = pca.transform(X)
+    # What the largest pixels round away is 1e-16 of them in every code.
+    assert_allclose(codes.std(axis=0) ** 2, pca.explained_variance_, rtol=1e-3, atol=1e-30 * pca.explained_variance_[0])
+    cross = CrossMoments.from_affine(Moments.of(X), pca.components_, np.zeros(3))
+    assert (np.diag(cross.Szz) > 0).all()  # no code is taken for a constant
+    with pytest.raises(ValueError, match="span only 3 directions"):
+        PCA(4).fit(X)
+
+
+def test_a_sketch_takes_codes_of_any_units():
+    X = rows()
+    omega = np.random.default_rng(0).normal(size=(7, 7))
+    for units in (10.0 ** np.arange(-8, 6, 2), np.ones(7)):
+        sketch = PCA().fit_sketch(CrossMoments.of(X @ omega * units, X))
+        assert_allclose(sketch.explained_variance_, PCA().fit(X).explained_variance_, rtol=1e-8)
+
+
+def test_a_share_of_the_variance_is_scikit_learns(mnist, digits_moments):
+    X = mnist[0].astype(np.float64)
+    digits = SklearnPCA(svd_solver="full").fit(X)
+    assert (
+        PCA(0.95).fit_moments(digits_moments).n_components_ == SklearnPCA(0.95, svd_solver="full").fit(X).n_components_
+    )
+    shares = np.random.default_rng(0).uniform(size=20)
+    for share in shares:
+        theirs = np.searchsorted(np.cumsum(digits.explained_variance_ratio_), share, side="right") + 1
+        assert PCA(share)._wanted(digits.explained_variance_, 0.0) == theirs
+        for seed in range(5):
+            few = rows(seed=seed)
+            assert PCA(share).fit(few).n_components_ == SklearnPCA(share, svd_solver="full").fit(few).n_components_
+
+
+def test_a_share_is_passed_and_not_only_reached():
+    X = np.vstack([np.diag([3.0, 2.0, 1.0]), -np.diag([3.0, 2.0, 1.0])])  # variances 9, 4 and 1 of 14
+    tied = 9 / 14
+    assert [PCA(share).fit(X).n_components_ for share in (tied - 1e-9, tied, tied + 1e-9)] == [1, 2, 2]
+    assert PCA(tied * (1 - 1e-14)).fit(X).n_components_ == 2  # below the tie by rounding alone
+    assert PCA(1 - 1e-16).fit(X).n_components_ == 3
+    pca = PCA().set_params(n_components=0.9).fit(X)  # 13 / 14 is 0.93
+    assert pca.n_components_ == 2
+    assert pca.leading(1).get_params() == {"n_components": 1}
+    assert_allclose(pca.leading(1).explained_variance_ratio_, [tied])
+
+
+def test_a_share_that_a_sketch_does_not_show_is_named():
+    X = rows()
+    cross = CrossMoments.of(X @ np.random.default_rng(0).normal(size=(7, 2)), X)
+    assert PCA(0.5).fit_sketch(cross).n_components_ == 1
+    with pytest.raises(ValueError, match=r"n_components=0\.999 but the codes show only 0\.8"):
+        PCA(0.999).fit_sketch(cross)
+
+
 @pytest.mark.statement("C1")
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4))
 def test_no_matrix_of_rank_k_comes_closer_than_the_truncated_svd(seed, k):
@@ -160,6 +219,10 @@ def test_reconstruction_of_new_digits_is_monotone_in_k(mnist):
         (-1, "n_components=-1"),
         (2.0, r"n_components=2\.0"),
         (True, "n_components=True"),
+        (0.0, r"n_components=0\.0; .* a share of the variance above 0 and below 1"),
+        (1.0, r"n_components=1\.0; .* a share of the variance above 0 and below 1"),
+        (1.5, r"n_components=1\.5; .* a share of the variance above 0 and below 1"),
+        (np.nan, "n_components=nan; .* a share of the variance above 0 and below 1"),
         ("two", "n_components='two'"),
         (8, "n_components=8 but n_samples=40 rows span only 7 directions"),
     ],

@@ -8,6 +8,8 @@ from linvae import LDA, MMLR, PCA, PPCA, LinearGenerativeModel, VariationalMMLR
 @parametrize_with_checks(
     [
         PCA(),
+        PCA(0.9),
+        PPCA(),
         PPCA(1),
         LDA(),
         MMLR(),

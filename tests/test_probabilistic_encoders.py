@@ -166,7 +166,7 @@ def test_draws_have_the_models_moments():
 
 @pytest.mark.parametrize(
     ("k", "words"),
-    [(6, "lower n_components to 5"), (None, "n_components=None"), (0, "n_components=0"), (2.0, r"n_components=2\.0")],
+    [(6, "lower n_components to 5"), (0.5, r"n_components=0\.5"), (0, "n_components=0"), (2.0, r"n_components=2\.0")],
 )
 def test_ppca_names_a_code_that_leaves_no_noise(k, words):
     with pytest.raises(ValueError, match=words):
@@ -178,6 +178,43 @@ def test_ppca_names_rows_of_low_rank():
         PPCA(3).fit(rows(4))
 
 
+def test_ppca_keeps_by_default_all_but_one_direction():
+    assert PPCA().fit(rows()).n_components_ == 5
+    assert PPCA().fit(np.c_[rows(), np.ones(200)]).n_components_ == 5
+    two = PPCA().fit(rows(d=2))
+    assert two.n_components_ == 1
+    assert two.noise_variance_ == pytest.approx(PCA().fit(rows(d=2)).explained_variance_[1], rel=1e-12)
+
+
+def test_ppca_reads_itself_off_a_pca():
+    X = rows()
+    for k in (1, 3, 5):
+        read, fitted = PPCA(k).fit_pca(PCA().fit(X)), PPCA(k).fit(X)
+        for name, value in vars(fitted).items():
+            assert_allclose(getattr(read, name), value, rtol=1e-9, atol=1e-12, err_msg=name)  # two LAPACK solvers
+    assert PPCA().fit_pca(PCA().fit(X)).n_components_ == 5
+    assert PPCA().fit_pca(PCA(3).fit(X)).n_components_ == 3
+    with pytest.raises(ValueError, match=r"the PCA has 6 directions, and one must be left for the noise; .* to 5"):
+        PPCA(6).fit_pca(PCA().fit(X))
+    with pytest.raises(ValueError, match=r"the PCA has 3 directions, and no more are known; lower .* to 3"):
+        PPCA(4).fit_pca(PCA(3).fit(X))
+
+
+def test_the_likelihood_is_exact_where_the_noise_is_small():
+    turn = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
+    X = np.random.default_rng(0).normal(size=(300, 3)) * [1.0, 0.5, 3e-6] @ turn
+    model = PPCA(2).fit(X)
+    V, v, s2 = (
+        np.asarray(a, np.longdouble) for a in (model.directions_, model.explained_variance_, model.noise_variance_)
+    )
+    centred = X.astype(np.longdouble) - model.mean_
+    scores = centred @ V.T
+    outside = ((centred - scores @ V) ** 2).sum(axis=1)
+    slow = -0.5 * (3 * np.log(2 * np.pi) + np.log(v).sum() + np.log(s2) + (scores**2 / v).sum(axis=1) + outside / s2)
+    # Pixels are known to 1e-16, 1e-10 of the noise's spread; a difference of squares is off by 1e-16 / 1e-11.
+    assert_allclose(model.score_samples(X), slow.astype(float), rtol=1e-8)
+
+
 @pytest.mark.parametrize("solver", ["eigen", "svd"])
 def test_lda_is_scikit_learns_up_to_its_scaling(solver):
     X, y = classes()
@@ -186,6 +223,60 @@ def test_lda_is_scikit_learns_up_to_its_scaling(solver):
     assert_allclose(span(ours.components_), span(theirs.scalings_[:, :3].T), atol=1e-9)
     ratio = ours.explained_variance_ / ours.explained_variance_.sum()
     assert_allclose(ratio, theirs.explained_variance_ratio_[:3], rtol=1e-9)
+
+
+@pytest.mark.parametrize("power", [-8, -4, 4, 8])
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_lda_gives_the_same_codes_in_every_unit(power, offset):
+    X, y = classes()
+    whole = LDA().fit(X, y)
+    for pixel in range(6):
+        units = np.ones(6)
+        units[pixel] = 10.0**power
+        scaled = LDA().fit((X + offset) * units, y)
+        # Codes of size 5 from pixels known to 1e-16 (with the offset 1e-10) of their spread.
+        assert_allclose(scaled.transform((X + offset) * units), whole.transform(X), atol=1e-5 if offset else 1e-9)
+        assert_allclose(scaled.explained_variance_, whole.explained_variance_, rtol=1e-6 if offset else 1e-10)
+        assert_allclose(scaled.components_ * units, whole.components_, atol=1e-6 if offset else 1e-10)
+
+
+@pytest.mark.parametrize("unit", [1e-8, 1e-6, 1.0, 1e8])
+def test_lda_finds_the_one_column_that_separates_whatever_its_unit(unit):
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], 100)
+    X = np.c_[rng.normal(size=(200, 3)), (10 * y + rng.normal(size=200)) * unit, np.full(200, 0.1)]
+    model = LDA().fit(X, y)
+    theirs = LinearDiscriminantAnalysis(solver="svd").fit(X, y)
+    assert 20 < model.explained_variance_[0] < 35  # 5 standard deviations to either side
+    assert_allclose(
+        span(model.components_ * [1, 1, 1, unit, 1]), span(theirs.scalings_.T * [1, 1, 1, unit, 1]), atol=1e-9
+    )
+    assert model.components_[0, 4] == 0  # a border
+
+
+def test_lda_keeps_a_second_direction_beside_a_very_distant_first():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], 100)
+    X = np.c_[1e9 * (y == 0), 10.0 * (y == 1)] + rng.normal(size=(300, 2))
+    first, second = LDA().fit(X, y).explained_variance_
+    assert first > 1e16
+    assert 4 < second < 50  # within 1e-15 of the first, and ten standard deviations wide
+
+
+def test_class_means_on_one_line_span_one_direction():
+    X = np.vstack([np.eye(3), -np.eye(3)])
+    X = np.vstack([X + i * np.array([3.0, 1.0, 0.1]) for i in range(4)]) + 1e6
+    assert LDA().fit(X, np.repeat(range(4), 6)).n_components_ == 1
+
+
+def test_a_pixel_that_varies_by_rounding_alone_gets_no_weight():
+    X, y = classes()
+    rounding = np.where(np.arange(150) % 2, 0.3, 0.1 + 0.2)  # two neighbours in float64
+    assert np.ptp(rounding) > 0
+    model, clean = LDA().fit(np.c_[X, rounding], y), LDA().fit(X, y)
+    assert_allclose(model.components_[:, 6], 0)
+    assert_allclose(model.components_[:, :6], clean.components_, atol=1e-12)
+    assert PCA().fit(np.c_[1e-9 * X, rounding]).n_components_ == 6
 
 
 @pytest.mark.parametrize("shrinkage", [0.2, 1.0])

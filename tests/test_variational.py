@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.stats import multivariate_normal
+from scipy.integrate import quad
+from scipy.stats import laplace, multivariate_normal, norm, uniform
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ARDRegression, BayesianRidge, LinearRegression, Ridge
 
@@ -97,6 +98,34 @@ def test_log_evidence_is_the_elbo_plus_the_divergence_for_any_q(seed, shared):
     assert divergence >= -1e-9
     best = exact_posterior(design, noise, precision)
     assert elbo(best, design, noise, precision) == pytest.approx(total, rel=1e-9)
+
+
+@pytest.mark.statement("C22")
+def test_where_no_gaussian_is_exact_the_sum_is_the_evidence_and_bounds_order_the_divergences():
+    # One pixel, black or white; every density on a grid, so that nothing but the statement is used.
+    z, white = np.array([-1.5, -1, -0.5, 0.5, 1, 1.5]), np.array([0, 0, 0, 1, 1, 1])
+    beta = np.linspace(-20, 40, 60_001)  # the joint density is above 1e-60 on all of it
+    step = beta[1] - beta[0]
+    chance = 1 / (1 + np.exp(-z[:, None] * beta))
+    joint = np.where(white[:, None], chance, 1 - chance).prod(axis=0) * norm.pdf(beta, 0, 5)
+    evidence = quad(lambda b: np.prod(1 / (1 + np.exp(-np.abs(z) * b))) * norm.pdf(b, 0, 5), -40, 60)[0]
+    posterior = joint / evidence
+
+    def parts(q):
+        where = q > 0  # 0 ln 0 = 0
+        q, log_q = q[where], np.log(q[where])
+        return step * np.sum(q * (np.log(joint[where]) - log_q)), step * np.sum(q * (log_q - np.log(posterior[where])))
+
+    gaussians = [norm.pdf(beta, m, s) for m in np.arange(2, 9, 0.5) for s in np.arange(1, 4, 0.25)]
+    others = [laplace.pdf(beta, 4, 2), uniform.pdf(beta, 1, 9), 0.5 * norm.pdf(beta, 2) + 0.5 * norm.pdf(beta, 9, 2)]
+    bounds, divergences = np.transpose([parts(q) for q in [*gaussians, *others]])
+    # A uniform density has two edges, each half a step off: 1e-3 / 9 of its mass.
+    assert_allclose(bounds + divergences, np.log(evidence), atol=1e-3)
+    assert divergences.min() > 0.09  # of a Gaussian at best 0.0914
+    assert bounds.argmax() == divergences.argmin()
+    bound, divergence = parts(posterior)
+    assert bound == pytest.approx(np.log(evidence), abs=1e-6)  # quadrature
+    assert divergence == pytest.approx(0, abs=1e-6)
 
 
 @pytest.mark.statement("C20")

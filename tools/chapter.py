@@ -17,8 +17,7 @@ from nbformat import NotebookNode
 INSTALL = """from importlib.util import find_spec
 
 if not all(map(find_spec, ("linvae", "matplotlib", "pandas"))):
-    %pip install --quiet "linvae[chapters]"
-"""
+    %pip install --quiet "linvae[chapters]\""""
 
 # Minutes: words a minute, and what a figure, a statement and a visible cell cost a reader.
 WORDS_A_MINUTE = 200

@@ -140,10 +140,10 @@ def _plain(part: str | Block, page: str, book: Book, minutes: int) -> str:
     title = _title(part, label, argument, book, minutes)
     if part.name == "prf:proof":
         return f"*Proof.* {body}"
-    if part.is_folded:
-        return f"<details>\n<summary>{title}</summary>\n\n{body}\n\n</details>"
     if part.name in ("exercise", "exercise-start", "solution-start"):
         return f"**{title}.** {body}" if not body.startswith(("-", "1.", "|")) else f"**{title}.**\n\n{body}"
+    if part.is_folded:
+        return f"<details>\n<summary>{title}</summary>\n\n{body}\n\n</details>"
     if part.name == "talk" and part.options.get("row"):
         body += f"\n\n(Row {part.options['row']} of the book’s ledger.)"
     return _quote(f"**{title}**\n\n{body}" if title else body)

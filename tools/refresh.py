@@ -33,6 +33,7 @@ def refresh(path: Path) -> None:
         timeout=300,
         kernel_name="python3",
         record_timing=False,
+        coalesce_streams=True,
         extra_arguments=QUIET,
         resources={"metadata": {"path": str(path.parent)}},
     )
@@ -56,7 +57,8 @@ def picture(notebook: nbformat.NotebookNode, name: str) -> bytes | None:
 
 def clean(notebook: nbformat.NotebookNode) -> None:
     """Keep of the metadata only what the book uses."""
-    notebook.metadata = nbformat.from_dict(METADATA)
+    about = notebook.metadata.get("linvae")
+    notebook.metadata = nbformat.from_dict(METADATA | ({"linvae": about} if about else {}))
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:03d}"

@@ -7,7 +7,7 @@ const BOXES =
 
 function openBoxes() {
   for (const box of document.querySelectorAll(BOXES)) {
-    const scrolls = box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible";
+    const scrolls = box.scrollWidth > box.clientWidth && getComputedStyle(box).overflowX !== "visible";
     if (scrolls) box.tabIndex = 0;
     else if (box.getAttribute("tabindex") === "0") box.removeAttribute("tabindex");
   }
@@ -34,11 +34,15 @@ function plainBibliography() {
 nameButtons();
 plainBibliography();
 openBoxes();
+
+// Icons are drawn late, and boxes change with the window, the side bars, folds and formulas.
+for (const button of document.querySelectorAll("button[aria-label]")) {
+  new MutationObserver(nameButtons).observe(button, { childList: true, subtree: true });
+}
+const article = document.querySelector("article");
+if (article) new ResizeObserver(openBoxes).observe(article);
 window.addEventListener("resize", openBoxes);
 window.addEventListener("load", () => {
-  nameButtons();
-  openBoxes();
   if (window.MathJax && MathJax.startup && MathJax.startup.promise) MathJax.startup.promise.then(openBoxes);
 });
 document.addEventListener("toggle", openBoxes, true);
-document.addEventListener("click", () => setTimeout(openBoxes, 50));

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,8 @@ def seal(
 
 def compare(name: str, answer: Any, entry: Mapping[str, Any]) -> Checked:
     """Compare an answer with a sealed one."""
+    if answer is ...:
+        return _not_yet("Put your answer in the place of the three dots.")
     if "hash" in entry:
         if _hash(name, answer) == entry["hash"]:
             return Checked(True, "Right.")
@@ -119,6 +122,10 @@ def compare(name: str, answer: Any, entry: Mapping[str, Any]) -> Checked:
     return _not_yet(entry["hint"])
 
 
+COLUMNS = 64
+"""What an exercise shows of a line without scrolling, at 1,280 px."""
+
+
 @cache
 def _kept() -> dict[str, Any]:
     kept: dict[str, Any] = json.loads(files("linvae.book").joinpath("checks.json").read_text(encoding="utf-8"))
@@ -126,7 +133,7 @@ def _kept() -> dict[str, Any]:
 
 
 def _not_yet(hint: str) -> Checked:
-    return Checked(False, f"Not yet. {hint}")
+    return Checked(False, fill(f"Not yet. {hint}", COLUMNS))
 
 
 def _hash(name: str, answer: Any) -> str:

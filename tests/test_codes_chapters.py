@@ -1,4 +1,4 @@
-"""The chapter on the generative model: statements C8 (its posterior), C32; ledger L6, L9, L18."""
+"""What the chapters ppca, codes and vae say of models that draw.  Statements C8, C10, C32; ledger L6, L9, L18."""
 
 import numpy as np
 import pytest

@@ -1,0 +1,1 @@
+"""Score every generative model of the book: make table, or python -m benchmarks.table."""

@@ -1,0 +1,297 @@
+"""The book's own Sphinx extensions, tried on a small book in a temporary folder, and the copies that it serves."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import chapter
+import download
+import example
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+for module in ("sphinx", "myst_nb", "sphinx_proof", "sphinx_exercise", "sphinx_design", "sphinxcontrib.bibtex"):
+    pytest.importorskip(module, reason=f"{module} is missing; pip install -e '.[book]'")
+
+CONF = f"""
+import sys
+sys.path.insert(0, {str(ROOT / "book" / "_ext")!r})
+extensions = ["myst_nb", "proof_postulate", "sphinx_exercise", "sphinx_design", "sphinxcontrib.bibtex",
+              "statement_sign", "chapter_form", "download_copy"]
+myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "dollarmath"]
+nb_execution_mode = "off"
+exclude_patterns = ["_build", "jupyter_execute"]
+numfig = True
+math_numfig = True
+bibtex_bibfiles = ["references.bib"]
+bibtex_reference_style = "author_year"
+statements_root = {{root!r}}
+html_theme = "basic"
+"""
+REGISTRY = """
+chapters: [example]
+statements:
+  C7: {chapter: example, title: The mean is nearest}
+  C8: {chapter: example, title: Told in the old form}
+  C4: {chapter: example, cited: true, title: Quoted}
+"""
+OUTCOMES = {"C7": {"tests/test_m.py::test_nearest[1]": "passed", "tests/test_m.py::test_farther": "passed"}}
+OLD = """# Old
+
+:::{prf:lemma} C8 · Told in the old form
+:label: C8
+
+It holds.
+
+*Checked by* `test_old`.
+:::
+
+:::{prf:theorem} Quoted
+:label: C4
+
+So they say.
+:::
+"""
+PAGES = {
+    "conf.py": CONF,
+    "index.md": "# Book\n\nIt takes {minutes}`example` minutes.\n\n"
+    "```{toctree}\n:numbered:\n\nexample\nold\n```\n\n```{toctree}\nbook/statements\nledger\nworks\n```\n",
+    "old.md": OLD,
+    "book/statements.md": "# Statements\n\n[C7]{#statement-c7}\n",
+    "ledger.md": "# Ledger\n\n(ledger-4)=\n## Row 4\n\nMended.\n",
+    "works.md": "# Works\n\n```{bibliography}\n```\n",
+    "references.bib": "@article{pearson1901, author={Pearson, Karl}, title={On Lines}, journal={PM}, year={1901}}\n",
+    "book/statements.yml": REGISTRY,
+    "build/statements.json": json.dumps(OUTCOMES),
+}
+
+
+def build(folder):
+    """Build the book as `make book` does, every warning an error."""
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "-n", "--keep-going", folder, folder / "_build"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("book")
+    for name, text in PAGES.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text.replace("{root!r}", repr(str(folder))), encoding="utf-8")
+    nbformat.write(example.run(example.chapter(), folder), folder / "example.ipynb")
+    build(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def copy(folder):
+    return nbformat.read(folder / "_build" / "_sources" / "example.ipynb", as_version=4)
+
+
+def page(folder, name):
+    return (folder / "_build" / f"{name}.html").read_text(encoding="utf-8")
+
+
+def words(html):
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+
+
+def sign(html, label):
+    return re.search(rf'<span class="statement-sign"><a [^>]*#statement-{label.lower()}".*?</span></span>', html)[0]
+
+
+def test_a_statement_is_called_by_what_it_says_and_its_evidence_stands_behind_a_sign(folder):
+    html = page(folder, "example")
+    found = sign(html, "C7")
+    assert "Theorem 1.1 (The mean is nearest)" in words(html)
+    assert 'href="book/statements.html#statement-c7"' in found
+    assert 'aria-label="Evidence for C7: passed, 2 tests"' in found
+    assert 'aria-describedby="sign-C7"' in found
+    assert re.search(r'role="tooltip" id="sign-C7"', found)
+    assert re.findall(r"<code>(\w+)</code>", found) == ["test_farther", "test_nearest"]
+    assert "C7" not in words(html.replace(found, ""))
+
+
+def test_labels_and_tests_of_the_old_form_go_out_of_sight(folder):
+    html = page(folder, "old")
+    text = words(html.replace(sign(html, "C8"), ""))
+    assert "Lemma 2.1 (Told in the old form)" in text
+    assert "It holds." in text
+    assert "C8" not in text
+    assert "test_old" not in text
+    assert "no test, 0 tests" in sign(html, "C8")
+    assert "quoted from its authors" in sign(html, "C4")
+
+
+def test_the_sign_follows_the_tests(folder):
+    outcomes = folder / "build" / "statements.json"
+    before = outcomes.read_text(encoding="utf-8")
+    outcomes.write_text(before.replace("passed", "failed"), encoding="utf-8")
+    os.utime(outcomes, (2e9, 2e9))
+    build(folder)
+    assert "Evidence for C7: failed" in sign(page(folder, "example"), "C7")
+    outcomes.write_text(before, encoding="utf-8")
+    build(folder)
+    assert "Evidence for C7: passed" in sign(page(folder, "example"), "C7")
+
+
+def test_the_goals_count_the_minutes_and_other_pages_quote_them(folder):
+    minutes = chapter.minutes(nbformat.read(folder / "example.ipynb", as_version=4))
+    assert f"Goals · {minutes} minutes to read" in page(folder, "example")
+    assert f"It takes {minutes} minutes." in page(folder, "index")
+
+
+def test_the_box_of_the_talk_names_the_slide_and_links_the_ledger(folder):
+    box = re.search(r'<div class="talk admonition.*?</div>', page(folder, "example"), re.DOTALL)
+    assert "In the talk, slide 3" in words(box[0])
+    assert 'href="ledger.html#ledger-4"' in box[0]
+
+
+def test_evidence_is_not_on_the_page_and_drawing_is_folded(folder):
+    html = page(folder, "example")
+    assert "assert errors" not in words(html)
+    assert html.count("<details") >= 3  # set-up, figure and proof
+
+
+def test_the_copy_holds_no_myst_and_all_numbers(copy):
+    text = "\n\n".join(cell.source for cell in copy.cells if cell.cell_type == "markdown")
+    nbformat.validate(copy)
+    assert download.left_over(copy) == []
+    for part in ("{glue", "{prf", ":::", "C7"):
+        assert part not in text
+    for part in (
+        "> **Goals · 15 minutes to read**",
+        "> **In the talk, slide 3**",
+        "> **Theorem 1.1 (The mean is nearest)**",
+        "In Fig. 1.1 the mean stands at 7.33. By Theorem 1.1",
+        "\\tag{1.1}",
+        "(1.1) says where",
+        "*Three images of two pixels*",
+        "**Exercise 1.1 (Warm-up).**",
+        "<summary>Solution to Exercise 1.2</summary>",
+        "**Solution to Exercise 1.3.**",
+        "**Fig. 1.1.** The mean, at 7.3, errs least.",
+        "[Pearson, 1901]",
+        "(Row 4 of the book’s ledger.)",
+    ):
+        assert part in text, part
+
+
+def test_the_copy_keeps_what_teaches_and_folds_the_rest(copy):
+    code = [cell for cell in copy.cells if cell.cell_type == "code"]
+    hidden = [cell.source.split("\n")[0] for cell in code if cell.metadata.get("jupyter", {}).get("source_hidden")]
+    assert hidden == ["from importlib.util import find_spec", 'dots(errors).set(xlabel="error")']
+    assert not any("glue(" in cell.source for cell in code)
+    assert all(chapter.RECORD not in output.get("data", {}) for cell in code for output in cell.outputs)
+
+
+def test_the_copy_runs_from_an_empty_folder(copy, tmp_path):
+    before = [[output.get("text") for output in cell.outputs] for cell in copy.cells if cell.cell_type == "code"]
+    ran = example.run(nbformat.from_dict(copy), tmp_path)
+    assert [[o.get("text") for o in cell.outputs] for cell in ran.cells if cell.cell_type == "code"] == before
+
+
+class FakeBook:
+    def number(self, label):
+        return {"fig-a": "Fig. 3.1", "C7": "Theorem 4.1", "ex-a": "Exercise 3.2"}[label]
+
+    def equation(self, label):
+        return {"eq-a": "3.4"}[label]
+
+    def title(self, label):
+        return {"naive": "PCA and least squares"}[label]
+
+    def cite(self, key):
+        return {"a": "Hotelling, 1933", "b": "Pearson, 1901"}[key]
+
+    def value(self, page, name):
+        return {("why", "share"): "0.31234", ("naive", "count"): "16", ("naive", "minutes"): "25"}[page, name]
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("{glue:text}`share:.2f` of {glue:text}`naive.ipynb::count`", "0.31 of 16"),
+        ("{numref}`fig-a`, {numref}`see %s <fig-a>`, {prf:ref}`C7`", "Fig. 3.1, see 3.1, Theorem 4.1"),
+        ("{cite}`a,b` and {cite:t}`a`", "[Hotelling, 1933; Pearson, 1901] and [Hotelling, 1933]"),
+        ("{doc}`naive`, {doc}`there <naive>`, {ref}`pencil <ex-a>`", "*PCA and least squares*, there, pencil"),
+        ("$$\na\n$$ (eq-a)\nBy {eq}`eq-a`", "$$\na \\tag{3.4}\n$$\nBy (3.4)"),
+        ("{class}`~linvae.encoders.PCA` in {minutes}`naive` minutes", "`PCA` in 25 minutes"),
+        ("(label)=\n## Title", "## Title"),
+        ("[data](data.md) and [web](https://example.org)", "data and [web](https://example.org)"),
+        ("`x[0]` and $\\{a\\}_b$ and `{not: a role}`", "`x[0]` and $\\{a\\}_b$ and `{not: a role}`"),
+    ],
+)
+def test_roles_become_words(text, plain):
+    assert download.inline(text, "why", FakeBook()) == plain
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("```{math}\n:label: eq-a\na\n```", "$$\na\n\\tag{3.4}\n$$"),
+        ("```python\nx = {1}\n```", "```python\nx = {1}\n```"),
+        (":::{admonition} Read *this*\n:class: tip\nIt\n\nhelps\n:::", "> **Read *this***\n>\n> It\n>\n> helps"),
+        (":::{note}\nHm\n:::", "> **Note**\n>\n> Hm"),
+        (":::{prf:remark} C9 · By the way\nHm\n:::", "> **Remark (By the way)**\n>\n> Hm"),
+        (
+            "````{dropdown} Proof\n```{prf:proof}\nClear.\n```\n````",
+            "<details>\n<summary>Proof</summary>\n\n*Proof.* Clear.\n\n</details>",
+        ),
+        ("```{bibliography}\n```", ""),
+    ],
+)
+def test_boxes_become_quotes_and_folds(text, plain):
+    assert download.plain(text, "why", FakeBook(), 5) == plain
+
+
+@pytest.mark.parametrize(
+    ("evidence", "later", "kept"),
+    [
+        ('glue("x", errors)', "print(errors)", False),
+        ("worst = max(errors)", "print(errors)", False),
+        ("worst = max(errors)", "print(worst)", True),
+        ("errors[0] = 1", "print(errors)", True),
+        ("model.scale = 2", "print(model)", True),
+        ("def worst():\n    pass", "worst()", True),
+        ("from a import b as c", "print(c)", True),
+        ("%timeit x", "print(x)", False),
+    ],
+)
+def test_evidence_stays_only_where_a_later_cell_reads_it(evidence, later, kept):
+    notebook = nbformat.v4.new_notebook(cells=[example.code(evidence, "remove-cell"), example.code(later)])
+    assert download.needed(notebook) == ({0, 1} if kept else {1})
+
+
+def test_evidence_that_kept_evidence_reads_stays_too():
+    cells = [example.code("a = 1", "remove-cell"), example.code("b = a", "remove-cell"), example.code("print(b)")]
+    assert download.needed(nbformat.v4.new_notebook(cells=cells)) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("text", ["{glue:text}`x`", "see {prf:ref}`C7`", "> :::{prf:lemma} T", "```{note}\n", "(a)="])
+def test_what_is_left_over_is_found(text):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)])
+    assert len(download.left_over(notebook)) == 1
+
+
+def test_code_that_only_looks_like_myst_is_no_left_over():
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("```python\nf'{a}`'\n```\n\n$f(x)=1$")])
+    assert download.left_over(notebook) == []
+
+
+def test_the_address_of_the_package_is_set_by_whoever_publishes():
+    notebook = example.chapter()
+    notebook.cells = [cell for cell in notebook.cells if cell.cell_type == "code"][:1]
+    published = download.copy_for_download(notebook, "why", FakeBook(), "linvae[chapters] @ git+https://example.org/a")
+    assert '%pip install --quiet "linvae[chapters] @ git+https://example.org/a"' in published.cells[0].source
+    bare = download.copy_for_download(nbformat.v4.new_notebook(), "why", FakeBook())
+    assert [cell.source for cell in bare.cells] == [chapter.INSTALL]
+
+
+def test_the_page_for_contributors_shows_the_lines_that_install():
+    assert chapter.INSTALL in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
