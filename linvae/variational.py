@@ -92,10 +92,11 @@ class VariationalMMLR(MultiOutputMixin, RegressorMixin, BaseEstimator):
         with no residual, or a fit to one row).
     prior : "learned", "ard" or "fixed"
         "learned": one variance for all coefficients of the codes, learned from the data, and a flat prior for the
-        intercept, so that a prediction means the same in every unit of the pixels, and of the codes if all have one.  "ard": the same with one
-        variance for each latent dimension, shared by all pixels; then each code may have a unit of its own.  Both are
-        in units of the noise, so that with noise per pixel each pixel may have a unit of its own, too.  "fixed", the
-        talk's: N(0, prior_variance) for every coefficient and for the intercept, in the units of the data.
+        intercept, so that a prediction means the same in every unit of the pixels, and of the codes if all have one.
+        "ard": the same with one variance for each latent dimension, shared by all pixels; then each code may have a
+        unit of its own.  Both are in units of the noise, so that with noise per pixel each pixel may have a unit of
+        its own, too.  "fixed", the talk's: N(0, prior_variance) for every coefficient and for the intercept, in the
+        units of the data.
     prior_variance : float
         Where prior="fixed", above 0.
     fit_intercept : bool
