@@ -238,9 +238,9 @@ class CrossMoments:
         Szz = Szz + Szz.T
         Szz /= 2
         # Along a direction without variance S a is rounding, some 1e-15 of |a| S, pixels in units of their own spread.
-        squares = np.maximum(np.diag(moments.scatter), 0)
-        weights = np.divide(1, squares, out=np.zeros(d), where=squares > 0)
-        constant = np.einsum("kd,kd,d->k", Szx, Szx, weights) <= 1e-26 * np.einsum("kd,kd,d->k", A, A, squares)
+        size = np.sqrt(np.maximum(np.diag(moments.scatter), 0))
+        weights = np.divide(1, size, out=np.zeros(d), where=size > 0)
+        constant = np.linalg.norm(Szx * weights, axis=1) <= 1e-13 * np.linalg.norm(A * size, axis=1)
         Szx[constant], Szz[constant], Szz[:, constant] = 0, 0, 0
         return cls(moments.n, A @ moments.mean + b, moments.mean, Szz, Szx, np.diag(moments.scatter))
 

@@ -75,6 +75,15 @@ def test_scatter_is_symmetric_and_positive_semidefinite(parts):
     assert np.linalg.eigvalsh(S)[0] >= -1e-9 * max(1.0, np.trace(S))  # rounding of eigvalsh is 1e-15 of the trace
 
 
+@pytest.mark.parametrize("unit", [2.0**-522, 2.0**-300, 1.0, 2.0**300])
+def test_a_code_of_pixels_in_any_unit_keeps_its_spread(unit):
+    """Down to a scatter of 5e-314, whose inverse is beyond float64."""
+    X = np.array([[0.0, 1.0], [1.0, 3.0], [2.0, 2.0]]) * unit
+    with np.errstate(under="ignore"):
+        code = Moments.of(X).push([[1.0, 1.0]], [0.0])
+        assert code.scatter[0, 0] == pytest.approx(np.sum((X.sum(axis=1) - X.sum() / 3) ** 2), rel=1e-6)
+
+
 @given(batches(1), st.data())
 def test_push_equals_the_moments_of_the_mapped_rows(parts, data):
     X = parts[0]
