@@ -15,7 +15,8 @@ function openBoxes() {
 
 // A button whose words name it needs no label that says less, and the pictures in one that has a label need no words.
 function nameButtons() {
-  for (const button of document.querySelectorAll("button.search-button-field")) button.removeAttribute("aria-label");
+  const named = "button.search-button-field, article details > summary";
+  for (const button of document.querySelectorAll(named)) button.removeAttribute("aria-label");
   for (const picture of document.querySelectorAll("button[aria-label] svg")) {
     picture.querySelectorAll("title").forEach((title) => title.remove());
     picture.removeAttribute("role");
