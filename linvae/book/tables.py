@@ -14,6 +14,7 @@ from numbers import Integral, Real
 from typing import Any
 
 MISSING = "–"
+MINUS = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -128,11 +129,15 @@ def table(
 def _entry(value: Any, digits: int | None) -> str:
     if value is None or type(value).__name__ in ("NAType", "NaTType") or value != value:
         return MISSING
-    if isinstance(value, Real) and not isinstance(value, Integral):
+    if not isinstance(value, Real):
+        return str(value)
+    if isinstance(value, Integral):
+        text = str(value)
+    else:
         text = f"{float(value):.4g}" if digits is None else f"{float(value):.{digits}f}"
-        # A rounded zero has no sign.
-        return text[1:] if text.startswith("-") and not float(text) else text
-    return str(value)
+    if text.startswith("-"):  # a rounded zero has no sign
+        return MINUS + text[1:] if float(text) else text[1:]
+    return text
 
 
 def _is_numeric(column: Any) -> bool:
