@@ -87,7 +87,7 @@ def table(found):
         f"{machine['blas_threads']} BLAS thread ({', '.join(machine['blas'])}). "
         + ", ".join(f"{name} {number}" for name, number in versions.items() if number) + ".",
         "",
-        "| work | ours | beside | theirs | ratio | target | |",
+        "| work | ours | beside | theirs | ratio | target | outcome |",
         "|---|---|---|---|---|---|---|",
         *(line(row) for row in found["rows"]),
         "",
