@@ -29,6 +29,50 @@ def line(row):
             f"{ratio} {what} ({spread}) | {target} | {verdict} |")  # fmt: skip
 
 
+def roof(machine, point):
+    """Return what the machine can do at most at the intensity of a step, in the step's precision."""
+    top = machine["single" if "bytes" in point["step"] else "double"]
+    return min(top, machine["bytes"] * point["intensity"])
+
+
+def roofline(found):
+    """Return the steps beside the roof of the machine, in Markdown."""
+    machine = found["machine"]
+    lines = [
+        f"| {point['step']} | {point['intensity']:.3g} | {point['operations'] / 1e9:.3g} | "
+        f"{roof(machine, point) / 1e9:.3g} | {100 * point['operations'] / roof(machine, point):.0f} |"
+        for point in found["points"]
+    ]
+    head = [
+        "## The roofline",
+        "",
+        "| step | operations a byte | 10⁹ operations a second | roof | % of it |",
+        "|---|---|---|---|---|",
+    ]
+    return [*head, *lines, ""]
+
+
+def cluster(found):
+    """Return the runs on one worker, on two, and on two of which one is killed, in Markdown."""
+    lines = []
+    for run in found["runs"]:
+        read = sum(task[1:3] == ["part", "compute"] for task in run["tasks"])
+        workers = f"{run['workers']}, one killed" if run["killed"] else run["workers"]
+        received = sum(run["received"]) / 1e6
+        lines += [f"| {workers} | {run['wall']:.1f} | {read} | {received:.0f} |"]
+    rows, sent, kept = found["rows"], found["row_bytes"] / 1e6, found["moments_bytes"] / 1e6
+    about = f"{rows:,} rows in 16 parts, {sent:,.0f} MB; the moments of ten classes have {kept:.0f} MB."
+    head = [
+        "## Processes in the place of a cluster",
+        "",
+        about,
+        "",
+        "| workers | seconds by the clock | parts read | MB of sums sent |",
+        "|---|---|---|---|",
+    ]
+    return [*head, *lines, ""]
+
+
 def table(found):
     """Return the table, the machine and the notes in Markdown."""
     machine, versions = found["machine"], found["versions"]
@@ -43,12 +87,14 @@ def table(found):
         f"{machine['blas_threads']} BLAS thread ({', '.join(machine['blas'])}). "
         + ", ".join(f"{name} {number}" for name, number in versions.items() if number) + ".",
         "",
-        "| work | ours | beside | theirs | ratio | target | |",
+        "| work | ours | beside | theirs | ratio | target | outcome |",
         "|---|---|---|---|---|---|---|",
         *(line(row) for row in found["rows"]),
         "",
         *notes,
         "",
+        *(roofline(found["roofline"]) if "roofline" in found else []),
+        *(cluster(found["cluster"]) if "cluster" in found else []),
     ])  # fmt: skip
 
 

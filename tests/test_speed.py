@@ -3,6 +3,7 @@
 import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from linvae.book import results
@@ -69,3 +70,58 @@ def test_fast_at_equal_quality_carries_its_figures(found):
         assert auto[0]["seconds"] < 10 * plain["seconds"]
         talk = next(p for p in points if p["model"] == "the talk's recipe")
         assert talk["w1"] > max(p["w1"] for p in points if p is not talk and not p["deep"])
+
+
+def test_the_pass_grows_with_the_rows_and_with_the_square_of_the_pixels(found):
+    """The slope of log seconds over the last points, where the overhead is small: 1 and 2, within a tenth or two."""
+    laws = {key: np.log(np.transpose(law)) for key, law in found["laws"].items()}
+    assert 0.9 < np.polyfit(*laws["rows"][:, -4:], 1)[0] < 1.1
+    assert 1.8 < np.polyfit(*laws["pixels"][:, -3:], 1)[0] < 2.2
+
+
+def test_ten_classes_are_nearly_free_and_codes_are_paid_after_the_pass(found):
+    classes, codes = dict(found["laws"]["classes"]), dict(found["laws"]["codes"])
+    assert classes[10] < 1.3 * classes[1]
+    assert codes[512] < 4 * codes[2]
+    assert codes[512] < classes[1]  # the whole eigenproblem beside a pass over 16,000 rows
+
+
+def test_memory_is_flat_block_by_block_and_grows_with_rows_in_memory(found):
+    streamed, held = (np.transpose(found["memory"][way])[1] for way in ("streamed", "in memory"))
+    assert streamed.max() < 1.1 * streamed.min()
+    assert held[-1] > 10 * streamed[-1]
+
+
+def test_two_workers_send_less_than_the_rows_of_one_and_a_killed_one_loses_nothing(found):
+    cluster = found["cluster"]
+    for run in cluster["runs"]:
+        assert sum(run["received"]) < cluster["row_bytes"] / 2
+        assert run["worst"] < 1e-12
+    assert any(run["killed"] for run in cluster["runs"])
+
+
+def test_a_sketch_loses_less_with_more_codes_and_next_to_nothing_in_a_second_pass(found):
+    for data in ("digits", "clothes"):
+        lost = {
+            passes: [run["lost"] for run in found["sketch"]["real"] if (run["data"], run["passes"]) == (data, passes)]
+            for passes in (1, 2)
+        }
+        assert np.all(np.diff(lost[1]) < 0)
+        assert np.all(np.diff(lost[2]) < 0)
+        assert np.all(np.array(lost[2]) < np.array(lost[1]) / 3)
+        at_64 = {
+            run["passes"]: run["lost"] for run in found["sketch"]["real"] if (run["data"], run["codes"]) == (data, 64)
+        }
+        assert at_64[1] < 1e-2
+        assert at_64[2] < 1e-4
+
+
+def test_an_autoencoder_passes_gaussians_on_linear_codes_at_once_and_their_mixture_on_digits_only(found):
+    for data in ("digits", "clothes"):
+        best = {}
+        for point in found[f"frontier_{data}"]:
+            best.setdefault(point["model"], []).append(point["w1"])
+        auto, mixture = best["autoencoder + class Gaussian"], min(best["class PCA + class mixture"])
+        assert auto[0] < min(best["PCA + class Gaussian"] + best["class PCA + class Gaussian"])
+        assert mixture < auto[0]
+        assert (min(auto) < mixture) == (data == "digits")

@@ -20,7 +20,6 @@ from refresh import CELL_METADATA, METADATA, ROOT
 # leaves this list, and the same list in book/ruff.toml. New chapters never enter it.
 OLD_FORM = {
     "interpolation",
-    "scale",
     "scores",
     "verdict",
     "wasserstein",
