@@ -114,6 +114,29 @@ def test_a_standard_normal_is_far_from_the_scores_of_digits_and_a_class_gaussian
     assert min(np.linalg.norm(Z[y == digit].mean(axis=0)) for digit in range(10)) > 1
 
 
+def test_the_likelihood_of_the_heap_does_not_tell_how_draws_are_read_and_the_distance_to_the_classes_does(digits):
+    X, y = digits
+    X_test, y_test = load_mnist("test")
+    asked, squares = np.tile(np.arange(10), 100), np.sum(X**2, axis=1)
+    nats, distance, read = [], [], []
+    for encoder in (PPCA(16), PCA(16), LDA(shrinkage=0.1)):
+        model = LinearGenerativeModel(encoder, MMLR(), StandardNormal()).fit(X, y)
+        drawn = model.sample(1000, asked, random_state=0)[0]
+        read.append(np.mean(y[(squares - 2 * drawn @ X.T).argmin(axis=1)] == asked))
+        Z, new = model.transform(X).astype(float), model.transform(X_test).astype(float)
+        one = ClassGaussian().fit(Z, 0 * y).log_prob(new, 0 * y_test).mean()
+        nats.append(StandardNormal().fit(Z, y).log_prob(new, y_test).mean() - one)
+        normal = np.random.default_rng(0).standard_normal((2000, Z.shape[1]))
+        gaussian = ClassGaussian().fit(Z, y)
+        off = [normal - gaussian.means_[j] for j in range(10)]
+        far = [np.sum(d * np.linalg.solve(gaussian.covariances_[j], d.T).T, axis=1).mean() for j, d in enumerate(off)]
+        distance.append(np.mean(far) / Z.shape[1])
+    assert (np.diff(nats) < -1).all()  # PPCA seems best, LDA worst
+    assert (np.diff(distance) < -1).all()  # the other way round
+    # And the draws agree with it; seen: 33, 38 and 55 %, over three seeds within 2.
+    assert read[0] + 0.02 < read[1] < read[2] - 0.1
+
+
 @pytest.mark.statement("C10", "L9")
 @pytest.mark.parametrize(("k", "least"), [(2, 0.98), (16, 0.96), (64, 0.91), (128, 0.84)])
 def test_draws_from_the_posteriors_have_the_priors_moments_and_the_codes_nearly_at_few_codes(digits, k, least):

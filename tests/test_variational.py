@@ -128,7 +128,7 @@ def test_where_no_gaussian_is_exact_the_sum_is_the_evidence_and_bounds_order_the
     assert divergence == pytest.approx(0, abs=1e-6)
 
 
-@pytest.mark.statement("C20")
+@pytest.mark.statement("C20", "C39")
 def test_mean_field_has_exact_means_and_too_small_variances_and_the_gap_of_the_formula():
     Z, X = problem()
     exact, mean_field = fit(Z, X, **FIXED), fit(Z, X, family="mean-field", **FIXED)
@@ -144,13 +144,15 @@ def test_mean_field_has_exact_means_and_too_small_variances_and_the_gap_of_the_f
     assert mean_field.log_evidence_ - mean_field.elbo_ == pytest.approx(gap, rel=1e-6)
 
 
-@pytest.mark.statement("C20")
-def test_mean_field_is_exact_for_pooled_pca_scores_and_not_within_a_class():
+@pytest.mark.statement("C39")
+@pytest.mark.parametrize("noise_variance", [0.01, 1.0])
+def test_mean_field_is_exact_for_pooled_pca_scores_and_not_within_a_class(noise_variance):
     X, y = load_mnist("train")
     Z = PCA(6).fit(X).transform(X)
-    pooled = fit(Z, X, family="mean-field", noise="fixed", prior="fixed")
+    options = {"noise": "fixed", "noise_variance": noise_variance, "prior": "fixed"}
+    pooled = fit(Z, X, family="mean-field", **options)
     assert pooled.elbo_ == pytest.approx(pooled.log_evidence_, rel=1e-9)
-    six = fit(Z[y == 6], X[y == 6], family="mean-field", noise="fixed", prior="fixed")
+    six = fit(Z[y == 6], X[y == 6], family="mean-field", **options)
     assert six.elbo_ < six.log_evidence_ - 100  # nats; seen: hundreds
 
 
