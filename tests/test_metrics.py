@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from prdc import compute_prdc
 from scipy.linalg import sqrtm
 from scipy.spatial.distance import cdist
 from scipy.stats import norm
@@ -381,11 +382,10 @@ BALLS = (precision, recall, density, coverage)
 @pytest.mark.parametrize("k", [1, 3, 5])
 @pytest.mark.parametrize("shape", [(50, 50, 2), (40, 70, 8), (90, 60, 64)])
 def test_precision_recall_density_and_coverage_are_those_of_prdc(k, shape, capsys):
-    prdc = pytest.importorskip("prdc")
     n, m, d = shape
     rng = np.random.default_rng(0)
     X, real = rng.normal(size=(m, d)) * 1.1 + 0.2, rng.normal(size=(n, d))
-    theirs = prdc.compute_prdc(real, X, k)
+    theirs = compute_prdc(real, X, k)
     for score in BALLS:
         assert score(X, real, k) == pytest.approx(theirs[score.__name__], rel=1e-12)
     capsys.readouterr()  # prdc prints
@@ -706,7 +706,10 @@ class Oracle:
         (lambda: tstr(X, None, Y, Y9), r"y has shape \(\) beside 12 rows; give one label a row"),
         (lambda: tstr(X, Y12, Y, Y12), r"y has shape \(12,\) beside 9 rows"),
         (lambda: tstr(X, Y12, Y[:, :1], Y9), "X has 2 pixels and Y has 1"),
-        (lambda: tstr(X, Y12.astype(str), Y, Y9), r"y has labels such as .*'[01]'.* and y_real such as .*0.*; give numb"),
+        (
+            lambda: tstr(X, Y12.astype(str), Y, Y9),
+            r"y has labels such as .*'[01]'.* and y_real such as .*0.*; give numb",
+        ),
         (lambda: read_as_asked(X, Y12, object()), "cannot predict; give a trained one, such as load_features.*mnist"),
         (lambda: read_as_asked(X, Y12, LogisticRegression), "cannot predict; give a trained one"),
         (lambda: read_as_asked(X, Y12, LogisticRegression()), "not fitted yet"),
