@@ -184,6 +184,7 @@ def tstr(
     real: ArrayLike,
     y_real: ArrayLike,
     classifier: Any = "logistic",
+    *,
     random_state: Any = None,
 ) -> float:
     """Return the share of real images that a classifier reads rightly after training on drawn ones alone.
