@@ -6,7 +6,7 @@ distances between distributions live in `linvae.transport` and are offered here 
 
     |(I - P)(x - mu)|^2 / |x - mu|^2,    P the projector on the span
 
-Chapters: *collapse*, *wasserstein* and *scores*.
+Chapters: *collapse*, *floor* and *scores*.
 """
 
 from __future__ import annotations

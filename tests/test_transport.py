@@ -311,6 +311,21 @@ def test_the_shift_of_the_means_is_at_most_w1_and_w1_at_most_w2(parts, ground):
 
 
 @pytest.mark.statement("C24")
+@given(samples(same_size=True, max_d=1), st.sampled_from([1.5, 2, 3]), st.floats(0.01, 100))
+def test_the_package_keeps_the_power_for_p_other_than_one(parts, p, scale):
+    X, Y = parts
+
+    def w(X, Y, p):  # one pixel: its only direction is the pixel itself
+        return sliced_wasserstein(X, Y, 1, p=p, random_state=0)
+
+    value = w(X, Y, p)
+    assert_allclose(value, assigned(X, Y, "euclidean", p), rtol=1e-9, atol=1e-4)  # p-th root of rounding
+    assert_allclose(w(scale * X, scale * Y, p), scale * value, rtol=1e-9, atol=1e-2)  # 100 on the root of rounding
+    assert w(X, Y, 1) <= value + 1e-4  # a larger power is never smaller
+    assert abs(X.mean() - Y.mean()) <= value + 1e-4
+
+
+@pytest.mark.statement("C24")
 def test_cityblock_w1_and_euclidean_w2_may_stand_in_either_order():
     origin, corner = [[0.0, 0.0]], [[1.0, 1.0]]
     assert wasserstein1(origin, corner) == 2
@@ -495,6 +510,41 @@ def test_two_samples_of_one_law_approach_each_other_slowly_and_more_so_in_more_d
     assert slope[10] == pytest.approx(-1 / 10, abs=0.05)
     assert slope[1] < slope[5] < slope[10] < 0
     assert mean_of_pairs(400, 10) > 0.4 * np.sqrt(10 / 6)  # beside some 1.29, the root mean square of |x - y|
+
+
+@pytest.mark.statement("C29")
+def test_where_every_two_points_are_equally_far_the_floor_is_above_its_bound_and_below_twice_of_it():
+    # 20 corners, each two 1 apart: a ball of radius r < 1 holds 1/20, one of radius 1 all.  So c = 1, r_0 = 20^(-1/d)
+    # do for any d, and 2 c n r_0^d = 1 at n = 10.  A large d takes the bound to one half.
+    corners, d, n = np.eye(20) / 2, 200, 10
+    bound = (2 * n) ** (-1 / d) / 2
+    seen, to_all = [], []
+    for seed in range(200):
+        left, right = np.random.default_rng(seed).integers(0, 20, (2, n))
+        seen.append(wasserstein1(corners[left], corners[right]))
+        to_all.append(wasserstein1(corners[left], corners))
+    for values in (seen, to_all):
+        error = np.std(values) / np.sqrt(len(values))
+        assert bound + 4 * error < np.mean(values) < 2 * bound - 4 * error  # without the half the bound would be false
+    crowd = np.random.default_rng(0).integers(0, 20, (2, 400))
+    assert wasserstein1(corners[crowd[0]], corners[crowd[1]]) < (2 * 400) ** (-1 / d) / 2  # and so without r_0
+
+
+@pytest.mark.statement("C29")
+@pytest.mark.parametrize(("d", "volume"), [(1, 2.0), (2, np.pi), (10, np.pi**5 / 120)])
+def test_half_of_the_points_have_no_neighbour_within_the_radius_of_the_bound(d, volume):
+    # A ball of a torus of edge 1 holds volume * r^d, and no edge cuts it.
+    n, draws = 50, 4_000
+    rng = np.random.default_rng(d)
+    gaps = np.abs(rng.random((draws, n, d)) - 0.5)  # each draw: a point in the middle, and n others
+    gaps = np.minimum(gaps, 1 - gaps)
+    nearest = np.linalg.norm(gaps, axis=2).min(axis=1)
+    alone = np.mean(nearest > (2 * volume * n) ** (-1 / d))
+    error = np.sqrt(0.25 / draws)
+    assert alone - 4 * error > 1 / 2  # seen: 0.6; with c n in the place of 2 c n it would be 0.37
+    assert abs(alone - (1 - 1 / (2 * n)) ** n) < 4 * error
+    cube = [wasserstein1(*rng.random((2, n, d)), "euclidean") for _ in range(5)]
+    assert np.mean(cube) > (2 * volume * n) ** (-1 / d) / 2
 
 
 @pytest.mark.statement("C29", "L11")
@@ -727,6 +777,9 @@ def test_paired_at_random_a_shrunk_copy_costs_least_at_the_stated_shrinkage():
         seen = np.sum((s * X - Y) ** 2, axis=1)
         error = seen.std() / np.sqrt(len(X))
         assert abs(seen.mean() - ((1 + s**2) * trace + (1 - s) ** 2 * shift)) < 6 * error  # 6 standard errors
+    best, slope = np.vdot(X, Y) / np.vdot(X, X), np.sum(X * Y, axis=1)  # where the mean squared cost is smallest
+    error = np.std(slope - best * np.sum(X**2, axis=1)) / np.sqrt(len(X)) / (shift + trace)
+    assert abs(best - shift / (shift + trace)) < 6 * error  # 0.488; seen error 0.005
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1e-20, 1e20, 1e150])
