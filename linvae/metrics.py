@@ -6,7 +6,7 @@ distances between distributions live in `linvae.transport` and are offered here 
 Where a score takes `features`, a function from images (n, d) to features (n, k), it judges those: give
 `load_features("mnist").transform` of `linvae.features`, or None for the pixels themselves.
 
-Chapters: *collapse*, *wasserstein* and *scores*.
+Chapters: *collapse*, *floor* and *scores*.
 """
 
 from __future__ import annotations

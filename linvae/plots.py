@@ -17,7 +17,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
-from matplotlib.ticker import MaxNLocator
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FixedLocator, MaxNLocator
 from numpy.typing import ArrayLike
 
 from ._checks import Array, check_rows, check_unmasked
@@ -216,40 +217,122 @@ def curves(
 
 
 def dots(
-    values: Mapping[str, float],
+    values: Mapping[str, ArrayLike],
     errors: Mapping[str, float] | None = None,
     *,
     colors: Mapping[str, str] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw one dot a name, the first on top, with a bar of one error to either side.
+    """Draw a row a name, the first on top: one dot with a bar of one error to either side, or several dots on a line.
 
     Parameters
     ----------
-    values : {name: value}
+    values : {name: value or array (n,)}
+        Several values are a dot each, such as one for each draw, on a thin line from the lowest to the highest.
     errors : {name: error} or None
-        Names without get no bar; say in the caption what a bar is.
+        Of names with one value; names without get no bar; say in the caption what a bar is.
     colors : {name: color} or None
         A name without gets its family's colour in `COLORS`, or black.
 
     Raises
     ------
     ValueError
-        If there is no value, an error has no value, or an error is negative.
+        If there is no value, an error has not one value, or an error is negative.
     """
     errors = errors or {}
-    if not values or set(errors) - set(values):
-        raise ValueError(f"errors of {sorted(set(errors) - set(values))} and {len(values)} values; give each its value")
+    rows = {name: np.atleast_1d(np.asarray(value, float)) for name, value in values.items()}
+    if not rows or any(row.ndim != 1 or not row.size for row in rows.values()):
+        raise ValueError(f"values of {[row.shape for row in rows.values()]}; give each name a number or an array (n,)")
+    without = [name for name in errors if name not in rows or rows[name].size != 1]
+    if without:
+        raise ValueError(f"errors of {sorted(without)}, which have not one value each; give each its value")
     if any(error < 0 for error in errors.values()):
         raise ValueError(f"errors {dict(errors)}; give sizes, 0 or more")
-    ax = ax or plt.subplots(figsize=(plt.rcParams["figure.figsize"][0], 0.8 + 0.36 * len(values)))[1]
-    for row, (name, value) in enumerate(values.items()):
+    ax = ax or plt.subplots(figsize=(plt.rcParams["figure.figsize"][0], 0.8 + 0.36 * len(rows)))[1]
+    for height, (name, row) in enumerate(rows.items()):
         color = (colors or {}).get(name) or COLORS.get(name, COLORS["real"])
-        ax.errorbar(value, row, xerr=errors.get(name), fmt="o", color=color, capsize=3, linewidth=1.5)
-    ax.set_yticks(range(len(values)), list(values))
-    ax.set_ylim(len(values) - 0.5, -0.5)
+        if row.size == 1:
+            ax.errorbar(row[0], height, xerr=errors.get(name), fmt="o", color=color, capsize=3, linewidth=1.5)
+        else:
+            ax.plot(row, np.full(row.size, height), "o", color=color, markersize=5, alpha=0.7)
+            ax.plot([row.min(), row.max()], [height, height], color=color, linewidth=1)
+    ax.set_yticks(range(len(rows)), list(rows))
+    ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="y", color="#dddddd", linewidth=0.8)
+    return ax
+
+
+def plan(
+    coupling: ArrayLike,
+    *,
+    rows: Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a transport plan (n, m): a square for each entry, its area the mass that goes from row i to column j.
+
+    Parameters
+    ----------
+    coupling : array (n, m)
+        Masses, none negative, not all zero.
+    rows, columns : names or None
+        Of the places that mass leaves and of those that it comes to; None means whole numbers from 1.
+
+    Raises
+    ------
+    ValueError
+        If the plan is no matrix of masses, or there is not one name a row and a column.
+    """
+    masses = np.asarray(coupling, float)
+    if masses.ndim != 2 or not masses.size or not masses.min() >= 0 or not masses.max() > 0:
+        raise ValueError(f"a plan of shape {masses.shape}; give a matrix of masses, none negative and not all zero")
+    n, m = masses.shape
+    names = [list(given) if given else [str(i + 1) for i in range(k)] for given, k in ((rows, n), (columns, m))]
+    if len(names[0]) != n or len(names[1]) != m:
+        raise ValueError(f"{len(names[0])} and {len(names[1])} names for a plan of {n} by {m}; give one each")
+    ax = ax or plt.subplots()[1]
+    for i, j in zip(*np.nonzero(masses), strict=True):
+        side = 0.94 * math.sqrt(masses[i, j] / masses.max())
+        corner = (float(j) - side / 2, float(i) - side / 2)
+        ax.add_patch(Rectangle(corner, side, side, color=COLORS["least squares"], linewidth=0))
+    ax.set(aspect="equal", xlim=(-0.5, m - 0.5), ylim=(n - 0.5, -0.5))
+    ax.set_xticks(range(m), names[1])
+    ax.set_yticks(range(n), names[0])
+    for axis, k in ((ax.xaxis, m), (ax.yaxis, n)):
+        axis.set_minor_locator(FixedLocator([i - 0.5 for i in range(k + 1)]))
+    ax.grid(which="minor", color="#dddddd", linewidth=0.8)
+    ax.tick_params(which="both", length=0)
+    return ax
+
+
+def matching(start: ArrayLike, end: ArrayLike, coupling: ArrayLike | None = None, *, ax: Axes | None = None) -> Axes:
+    """Draw who goes where: points of the plane (n, 2), the points (m, 2) they go to, and a line for each mass moved.
+
+    Parameters
+    ----------
+    start, end : array (n, 2), (m, 2)
+        Dots and squares.
+    coupling : array (n, m) or None
+        The widest line is its largest mass.  None pairs the points in their order, and asks for n = m.
+
+    Raises
+    ------
+    ValueError
+        If the points are not of the plane, or the plan has not an entry for each two of them.
+    """
+    start, end = np.asarray(start, float), np.asarray(end, float)
+    masses = np.eye(len(start)) if coupling is None else np.asarray(coupling, float)
+    if start.ndim != 2 or end.ndim != 2 or start.shape[1] != 2 or end.shape[1] != 2:
+        raise ValueError(f"points of {start.shape} and {end.shape}; give (n, 2) and (m, 2)")
+    if masses.shape != (len(start), len(end)) or not masses.max() > 0:
+        raise ValueError(f"a plan of {masses.shape} for {len(start)} and {len(end)} points; give a mass for each two")
+    ax = ax or plt.subplots()[1]
+    for i, j in zip(*np.nonzero(masses), strict=True):
+        width = 1.5 * masses[i, j] / masses.max()
+        ax.plot(*np.array([start[i], end[j]]).T, color=COLORS["controls"], linewidth=width, zorder=1)
+    ax.plot(*start.T, "o", color=COLORS["real"], markersize=8)
+    ax.plot(*end.T, "s", color=COLORS["least squares"], markersize=8)
     return ax
 
 

@@ -133,6 +133,59 @@ def test_dots_stand_in_the_order_given_with_bars_of_one_error():
     np.testing.assert_allclose(bar.get_segments()[0], [[61.5, 1], [66.5, 1]])
 
 
+def test_a_name_with_several_values_has_a_dot_for_each_and_a_line_from_the_lowest_to_the_highest():
+    ax = plots.dots({"real": [35.0, 33.0, 36.0], "talk": 64.0}, {"talk": 2.5})
+    several, line = ax.lines[0], ax.lines[1]
+    np.testing.assert_array_equal(several.get_data(), [[35, 33, 36], [0, 0, 0]])
+    np.testing.assert_array_equal(line.get_data(), [[33, 36], [0, 0]])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["real", "talk"]
+
+
+def test_the_area_of_a_square_is_the_mass_that_goes_from_its_row_to_its_column():
+    masses = np.array([[4.0, 1, 0], [0, 2, 0]])
+    ax = plots.plan(masses, columns=["a", "b", "c"])
+    areas = {
+        (round(p.get_y() + p.get_height() / 2), round(p.get_x() + p.get_width() / 2)): p.get_width() * p.get_height()
+        for p in ax.patches
+    }
+    assert set(areas) == {(0, 0), (0, 1), (1, 1)}  # none where nothing goes
+    for place, area in areas.items():
+        assert area / areas[0, 0] == pytest.approx(masses[place] / 4)
+    assert ax.yaxis_inverted()  # the first row on top, as in the matrix
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["a", "b", "c"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["1", "2"]
+
+
+def test_a_matching_joins_each_point_with_its_partner_and_wider_for_more_mass():
+    start, end = np.array([[0.0, 0], [1, 0]]), np.array([[0.0, 2], [1, 2], [3, 3]])
+    ax = plots.matching(start, end, [[0.2, 0.3, 0], [0, 0, 0.5]])
+    roads = ax.lines[:3]
+    ends = [road.get_xydata().tolist() for road in roads]
+    assert ends == [[[0, 0], [0, 2]], [[0, 0], [1, 2]], [[1, 0], [3, 3]]]
+    widths = np.array([road.get_linewidth() for road in roads])
+    np.testing.assert_allclose(widths / widths[2], [0.4, 0.6, 1])
+    pairs = plots.matching(start, end[:2]).lines[:2]
+    assert [pair.get_xydata().tolist() for pair in pairs] == [[[0, 0], [0, 2]], [[1, 0], [1, 2]]]
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: plots.plan([[-1.0, 2.0]]), "none negative and not all zero"),
+        (lambda: plots.plan(np.zeros((2, 2))), "none negative and not all zero"),
+        (lambda: plots.plan([1.0, 2.0]), r"a plan of shape \(2,\)"),
+        (lambda: plots.plan(np.eye(2), rows=["a"]), "1 and 2 names for a plan of 2 by 2"),
+        (lambda: plots.matching(np.zeros((2, 3)), np.zeros((2, 2))), r"points of \(2, 3\) and \(2, 2\)"),
+        (lambda: plots.matching(np.zeros((2, 2)), np.zeros((3, 2))), r"a plan of \(2, 2\) for 2 and 3 points"),
+        (lambda: plots.dots({"a": [1.0, 2.0]}, {"a": 1.0}), r"errors of \['a'\], which have not one value each"),
+        (lambda: plots.dots({"a": []}), "give each name a number or an array"),
+    ],
+)
+def test_plans_matchings_and_dots_name_bad_input(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
 def test_the_ellipse_lies_n_std_away_in_the_metric_of_the_covariance():
     mean, covariance = np.array([1.0, -2.0]), np.array([[4.0, 1.5], [1.5, 1.0]])
     ax = plots.ellipse(mean, covariance, n_std=3, name="class 6")

@@ -19,10 +19,8 @@ from refresh import CELL_METADATA, METADATA, ROOT
 # Chapters that are still in the old form: the rules of the new one do not ask them. A chapter that is told again
 # leaves this list, and the same list in book/ruff.toml. New chapters never enter it.
 OLD_FORM = {
-    "interpolation",
     "scores",
     "verdict",
-    "wasserstein",
 }
 
 MAX_LINES = 25
