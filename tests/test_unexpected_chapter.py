@@ -212,25 +212,26 @@ def test_the_image_at_zero_drifts_from_its_digit_to_the_mean_of_all_as_codes_are
 
 
 @pytest.mark.statement("L9")
-def test_the_wrong_mean_loses_the_digit_and_the_wrong_covariance_makes_the_step(digits, reader):
-    X, y = digits
-    T = load_mnist("test")[0][:400].astype(np.float64)
+@pytest.mark.parametrize("load", [load_mnist, load_fashion_mnist])
+def test_the_wrong_mean_loses_the_digit_and_the_wrong_covariance_makes_the_step(load):
+    X, y = load("train")
+    reader = make_pipeline(PCA(40), KNeighborsClassifier(5)).fit(X, y)
+    T = load("test")[0][:400].astype(np.float64)
     labels = np.random.default_rng(0).choice(y, 400)
     w1, read = {}, {}
     for k in (16, 64):
-        model = LinearGenerativeModel.from_talk(k).fit(X, y)
+        model = LinearGenerativeModel.from_talk(k).fit(X.astype(np.float64), y)
         for own in ((False, False), (True, False), (False, True), (True, True)):
             model.latent_ = codes_of(model, *own)
             drawn = model.sample(400, labels, random_state=0)[0].clip(0, 1)
             w1[own, k], read[own, k] = wasserstein1(drawn, T), np.mean(reader.predict(drawn) == labels)
     neither, mean, covariance, both = ((False, False), (True, False), (False, True), (True, True))
     step = {own: w1[own, 64] - w1[own, 16] for own in (neither, mean, covariance, both)}
-    assert min(step[neither], step[mean]) > 7
-    assert max(step[covariance], step[both]) < 6
+    assert min(step[neither], step[mean]) > max(2 * step[covariance], 2 * step[both], 7)
     # 400 pictures: a share of one half has a standard error of 0.025
-    assert read[mean, 64] > read[covariance, 64] + 0.25 > read[neither, 64] + 0.3
+    assert read[mean, 64] > read[covariance, 64] + 0.25
+    assert read[covariance, 64] > read[neither, 64] + 0.05
     assert read[both, 64] > read[covariance, 64] + 0.2
-    assert read[both, 64] > 0.85
 
 
 @pytest.mark.statement("C28")
