@@ -10,3 +10,9 @@ def assert_same_moments(found, expected):
         assert found[label].n == moments.n
         np.testing.assert_allclose(found[label].mean, moments.mean, rtol=1e-13, atol=1e-13)
         np.testing.assert_allclose(found[label].scatter, moments.scatter, rtol=0, atol=1e-13 * moments.scatter.max())
+
+
+def pooled_costs(variances):
+    """Return the cost W_2^2 of N(0, I) with PCA's one decoder for every k from 0 on, by C28."""
+    modes = np.r_[0, np.cumsum((np.sqrt(variances) - 1) ** 2)]
+    return modes + np.sum(variances) - np.r_[0, np.cumsum(variances)]
