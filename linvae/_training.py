@@ -63,7 +63,7 @@ class TrainedByAdam(BaseEstimator):
     def _train(
         self, network: Any, loss: Callable[..., Tensor], n: int, rng: np.random.RandomState, averaged: bool = False
     ) -> Any:
-        """Return the torch module with trained weights; loss(network, rows, generator) is the mean over those rows of n.
+        """Return the torch module with trained weights; loss(network, rows, generator) is the mean over rows of n.
 
         averaged=True judges and keeps a running mean of the weights, which does the work of a step that falls (Polyak
         and Juditsky 1992).

@@ -33,6 +33,7 @@ from ._training import Module, Tensor, TrainedByAdam, check_intensities, first_w
 from .latent import ClassGaussian, StandardNormal, drawn_labels, path_between
 from .moments import Moments
 
+
 def cross_entropy(logits: Tensor, x: Tensor) -> Tensor:
     """Return -sum_p [x_p ln v_p + (1 - x_p) ln(1 - v_p)], v = sigmoid(logits), of each row: (n,), in nats.
 
@@ -219,10 +220,18 @@ class VAE(_DeepGenerativeModel):
         k, the codes.
     hidden : int
         Units of the one hidden layer of each network.
+    architecture : "dense" or "convolutional"
+        The second puts two convolutions (16 and 32 channels, stride 2) between image and hidden layer, in both
+        networks; the images are then square, of a side that four divides.
     n_epochs, batch_size : int
-        Passes over the rows, and rows a step; the last batch of a pass may be smaller.
+        Most passes over the rows, and rows a step; the last batch of a pass may be smaller.
     learning_rate : float
         Of Adam (Kingma and Ba 2015).
+    patience : int or None
+        Stop after so many passes without a new least loss of the images held out, and keep the weights of that least
+        loss.  None holds none out and makes all n_epochs passes.
+    validation_fraction : float
+        Share of the images that make no step and only tell when to stop; the distribution of the code sees them.
     beta : float
         Weight of the KL divergence, 0 or more (Higgins et al. 2017); 1 is the VAE.
     latent : distribution or None
@@ -236,11 +245,15 @@ class VAE(_DeepGenerativeModel):
     Attributes
     ----------
     encoder_, decoder_ : torch.nn.Sequential
-        From image to m(x) and ln s(x)^2, and from code to the logits of the pixels.
+        From image to m(x) and ln s(x)^2, and from code to the logits of the pixels; a label comes behind the input.
     latent_ : distribution
         Of the code, from `linvae.latent`.
-    loss_trace_ : array (n_epochs,)
-        Mean loss of each epoch, as the weights moved through it; nats an image.
+    loss_trace_ : array (n_iter_,)
+        Mean loss of each pass, as the weights moved through it; nats an image.
+    validation_trace_ : array (n_iter_,)
+        Mean loss of the images held out, after each pass; NaN where none were.
+    n_iter_ : int
+        Passes made.
     n_parameters_ : int
         Weights and biases of both networks.
     classes_, class_counts_ : list
@@ -311,8 +324,9 @@ class VAE(_DeepGenerativeModel):
 class CVAE(VAE):
     """The conditional VAE of Sohn, Lee and Yan 2015: a one-hot label joins the input of encoder and of decoder.
 
-    Parameters, attributes and loss are those of `VAE`; z ~ N(0, I) whatever the label.  `fit`, `transform`,
-    `inverse_transform`, `reconstruct` and `interpolate` need y, one label or one for each row.
+    Parameters, attributes and loss are those of `VAE`: z ~ N(0, I) whatever the label, or the distribution `latent`
+    fitted to the codes of each class.  `fit`, `transform`, `inverse_transform`, `reconstruct` and `interpolate` need y,
+    one label or one for each row.
     """
 
     _conditional = True
@@ -326,8 +340,8 @@ class Autoencoder(_DeepGenerativeModel):
 
     Parameters
     ----------
-    n_components, hidden, n_epochs, batch_size, learning_rate, random_state, verbose
-        As in `VAE`.
+    n_components, hidden, architecture, n_epochs, batch_size, learning_rate, random_state, verbose
+        As in `VAE`, and so are patience and validation_fraction.
     latent : distribution or None
         Any of `linvae.latent`; None means ClassGaussian(), which needs labels in `fit`.  Without them `ClassMixture`
         fits one distribution to all codes.

@@ -147,7 +147,7 @@ class FlowMatching(TrainedByAdam):
         return ((ends + 1) / 2).clamp(0, 1).reshape(n, -1).numpy(), labels
 
     def _side(self) -> int:
-        return int(round(self.n_features_in_**0.5))
+        return round(self.n_features_in_**0.5)
 
     def _carried(self, x: Tensor, numbers: Tensor) -> Tensor:
         """Return where the velocity takes x from t = 0 to 1."""
