@@ -3,28 +3,46 @@
 Statement C30; slips L11, L12.
 """
 
+from itertools import permutations
+
 import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.linalg import sqrtm
 from scipy.spatial.distance import cdist
 from scipy.stats import norm
+from sklearn.base import clone
+from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA as SklearnPCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics.pairwise import polynomial_kernel
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 
 from linvae import MMLR, PCA, LinearGenerativeModel, StandardNormal
 from linvae.datasets import load_mnist
+from linvae.features import load_features
 from linvae.metrics import (
     controls,
     coverage,
+    density,
+    frechet_distance,
+    kernel_distance,
     nearest_train_distance,
     outside_span,
+    precision,
+    read_as_asked,
+    recall,
     scorecard,
     sliced_wasserstein,
+    tstr,
     two_sample_accuracy,
     variability,
     wasserstein1,
@@ -258,6 +276,252 @@ def test_bytes_and_single_precision_score_as_the_same_numbers_in_float64():
         assert score(X, Y) == score(X.astype(np.float32), Y.astype(np.int64)) == score(X.tolist(), Y) == whole
 
 
+# --- scores of features: the Fréchet and the kernel distance ---------------------------------------------------------
+
+
+def of_moments(n, mean, deviations, seed=0, kind="normal"):
+    """Return n rows with this mean and these deviations exactly, and no correlations."""
+    d = len(mean)
+    rows = getattr(np.random.default_rng(seed), kind)(size=(n, d))
+    rows -= rows.mean(axis=0)
+    rows = rows @ np.linalg.inv(np.linalg.cholesky(rows.T @ rows / n)).T
+    return rows * deviations + mean
+
+
+def test_a_frechet_distance_adds_the_squares_of_shifts_and_of_differences_of_deviations():
+    m, s, t = np.array([1.0, -2.0, 0.5]), np.array([1.0, 2.0, 0.1]), np.array([0.5, 2.5, 0.4])
+    X, Y = of_moments(40, np.zeros(3), s), of_moments(70, m, t, seed=1)
+    assert frechet_distance(X, Y) == pytest.approx(m @ m + np.sum((s - t) ** 2), rel=1e-10)
+    assert frechet_distance(X, X + m) == pytest.approx(m @ m, rel=1e-10)
+
+
+def test_the_frechet_distance_is_the_formula_with_matrix_roots():
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(50, 4)) @ rng.normal(size=(4, 4)), rng.exponential(size=(60, 4))
+    A, B = np.cov(X.T, bias=True), np.cov(Y.T, bias=True)
+    shift = X.mean(axis=0) - Y.mean(axis=0)
+    slow = shift @ shift + np.trace(A + B - 2 * sqrtm(A @ B).real)
+    assert frechet_distance(X, Y) == pytest.approx(slow, rel=1e-9)
+    assert frechet_distance(Y, X) == pytest.approx(slow, rel=1e-9)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.1, 10))
+def test_a_frechet_distance_turns_and_moves_with_both_samples_and_has_the_square_of_their_unit(seed, scale):
+    rng = np.random.default_rng(seed)
+    X, Y, t = rng.normal(size=(12, 3)), rng.normal(size=(9, 3)), rng.normal(size=3)
+    Q = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    distance = frechet_distance(X, Y)
+    assert frechet_distance(scale * X @ Q + t, scale * Y @ Q + t) == pytest.approx(scale**2 * distance, rel=1e-9)
+    assert frechet_distance(X[::-1], X) < 1e-13 * 6  # 1e-14 of the two traces, 3 each or so
+    assert frechet_distance(np.repeat(X, 2, axis=0), X) < 1e-13 * 6  # divisor n: copies change nothing
+
+
+def test_the_frechet_distance_falls_to_its_truth_as_one_over_n():
+    def mean(n):  # of two samples of one distribution
+        pairs = [np.random.default_rng([n, seed]).normal(size=(2, n, 5)) for seed in range(60)]
+        return np.mean([frechet_distance(*pair) for pair in pairs])
+
+    # In one dimension the mean costs 2 / n and the deviation 2 / (2 n); no sample is at 0.
+    assert mean(100) / mean(400) == pytest.approx(4, rel=0.2)  # seen over 10 sets of seeds: 3.8 to 4.4
+
+
+def test_the_frechet_distance_sees_two_moments_and_the_kernel_distance_three():
+    n = 4_000
+    normal, skewed = (of_moments(n, [0.0], [1.0], kind=kind) for kind in ("normal", "exponential"))
+    coins = np.repeat([[-1.0], [1.0]], n // 2, axis=0)
+    assert frechet_distance(normal, skewed) < 1e-12
+    assert frechet_distance(normal, coins) < 1e-12
+    # k = 1 + 3 xy + 3 (xy)^2 + (xy)^3, so what is left is the square of the difference of third moments, some 2^2, but
+    # for E k(x, x) / n, where E k(x, x) = 1 + 3 + 3 E x^4 + E x^6: 28 for the normal, 296 for the skewed.
+    left_out = (28 + 296) / n
+    third = np.mean(skewed**3) - np.mean(normal**3)
+    assert kernel_distance(normal, skewed) == pytest.approx(third**2, abs=2 * left_out)
+    assert third**2 > 20 * left_out
+    assert kernel_distance(normal, coins) == pytest.approx(0, abs=4 * 28 / n)
+
+
+def test_a_kernel_distance_is_the_mean_over_pairs_of_different_rows():
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(7, 4)), rng.normal(size=(5, 4)) + 1
+    within = [
+        np.mean(
+            [polynomial_kernel(A[i : i + 1], A[j : j + 1], degree=3)[0, 0] for i, j in permutations(range(len(A)), 2)]
+        )
+        for A in (X, Y)
+    ]  # scikit-learn's kernel is (x'y / width + 1)^3 as it stands
+    slow = sum(within) - 2 * polynomial_kernel(X, Y, degree=3).mean()
+    assert kernel_distance(X, Y) == pytest.approx(slow, rel=1e-12)
+    assert kernel_distance(Y, X) == pytest.approx(slow, rel=1e-12)
+
+
+def test_the_kernel_distance_is_right_on_average_at_every_size():
+    rng = np.random.default_rng(0)
+    for shift in (0.0, 0.5):
+        seen = [kernel_distance(rng.normal(size=(4, 1)), rng.normal(size=(7, 1)) + shift) for _ in range(1_000)]
+        moments = np.array([shift, shift**2, shift**3 + 3 * shift])  # by which E x, E x^2, E x^3 differ
+        truth = [3, 3, 1] @ moments**2
+        error = np.std(seen) / np.sqrt(len(seen))
+        assert np.mean(seen) == pytest.approx(truth, abs=4 * error)
+        # With pairs of a row and itself it would be higher by (E k(x, x) - E k(x, x')) (1 / n + 1 / m), at least this.
+        assert 4 * error < (28 - 4) * (1 / 4 + 1 / 7)
+    assert min(seen) < 0
+
+
+def test_a_kernel_distance_of_two_heaps_is_known():
+    a, b = np.array([[1.0, 2.0]]), np.array([[3.0, 0.0]])
+    truth = (5 / 2 + 1) ** 3 + (9 / 2 + 1) ** 3 - 2 * (3 / 2 + 1) ** 3
+    assert kernel_distance(np.repeat(a, 4, axis=0), np.repeat(b, 6, axis=0)) == pytest.approx(truth, rel=1e-12)
+
+
+# --- scores of features: precision, recall, density, coverage --------------------------------------------------------
+
+BALLS = (precision, recall, density, coverage)
+
+
+@pytest.mark.parametrize("k", [1, 3, 5])
+@pytest.mark.parametrize("shape", [(50, 50, 2), (40, 70, 8), (90, 60, 64)])
+def test_precision_recall_density_and_coverage_are_those_of_prdc(k, shape, capsys):
+    prdc = pytest.importorskip("prdc")
+    n, m, d = shape
+    rng = np.random.default_rng(0)
+    X, real = rng.normal(size=(m, d)) * 1.1 + 0.2, rng.normal(size=(n, d))
+    theirs = prdc.compute_prdc(real, X, k)
+    for score in BALLS:
+        assert score(X, real, k) == pytest.approx(theirs[score.__name__], rel=1e-12)
+    capsys.readouterr()  # prdc prints
+
+
+def test_the_balls_on_a_line_are_counted_by_hand():
+    real, X = np.array([[0.0], [1.0], [3.0], [10.0]]), np.array([[0.5], [2.0], [11.0], [30.0]])
+    # Balls of real images: 0 +- 1, 1 +- 1, 3 +- 2, 10 +- 7.  Of X: 0.5 +- 1.5, 2 +- 1.5, 11 +- 9, 30 +- 19.
+    assert precision(X, real, 1) == 3 / 4
+    assert recall(X, real, 1) == 4 / 4
+    assert density(X, real, 1) == (2 + 2 + 1) / 4  # rims count: 2 is in 1 +- 1
+    assert coverage(X, real, 1) == 4 / 4
+    assert precision(X, real, 3) == 3 / 4
+    assert density(X, real, 3) == (4 + 4 + 1) / 4 / 3
+    assert recall(X[2:], real, 1) == 4 / 4  # two images far apart have balls that hold everything
+    assert coverage(X[2:], real, 1) == 1 / 4
+
+
+def test_recall_is_precision_with_the_samples_exchanged():
+    X, real = gray(40), 0.8 * gray(30, seed=1)
+    assert 0 < recall(X, real, 3) < 1
+    assert recall(X, real, 3) == precision(real, X, 3)
+    assert recall(X, real, 3) != precision(X, real, 3)
+
+
+@pytest.mark.parametrize(("n", "m", "k"), [(20, 20, 1), (20, 7, 3), (9, 30, 5)])
+def test_the_density_of_two_samples_of_one_distribution_is_one_on_average(n, m, k):
+    rng = np.random.default_rng(0)
+    seen = [density(rng.normal(size=(m, 3)), rng.normal(size=(n, 3)), k) for _ in range(1_000)]
+    assert np.mean(seen) == pytest.approx(1, abs=4 * np.std(seen) / np.sqrt(1_000))
+
+
+def test_copies_get_full_marks_and_images_far_away_get_none(digits):
+    X = digits[0][:300]
+    assert [score(X[::-1], X, 1) for score in (precision, recall, coverage)] == [1, 1, 1]
+    assert [score(X + 9, X) for score in BALLS] == [0, 0, 0, 0]
+    assert density(X, np.vstack([X] * 4), 3) == 4 / 3  # radius 0, distance 0
+
+
+def test_an_outlier_among_the_real_images_fools_precision_and_hardly_density():
+    real = np.vstack([gray(99, 2), [[50.0, 50.0]]])
+    X = gray(100, 2, seed=1) + 40  # nowhere near the others
+    assert precision(X, real) == 1
+    assert density(X, real) == 1 / 5
+
+
+def test_one_cluster_of_two_has_precision_and_no_recall():
+    rng = np.random.default_rng(0)
+    real = rng.normal(size=(400, 3)) + 20 * (np.arange(400) % 2)[:, None]
+    X = rng.normal(size=(400, 3))
+    assert precision(X, real) > 0.9
+    assert density(X, real) > 0.8
+    assert recall(X, real) < 0.5  # the half that is there
+    assert coverage(X, real) < 0.51
+
+
+@pytest.mark.parametrize("batch", [1, 7, 20])
+def test_scores_do_not_depend_on_how_many_rows_are_held_at_a_time(batch, monkeypatch):
+    X, real = gray(20), 0.9 * gray(25, seed=1)
+    whole = [score(X, real, 3) for score in BALLS], kernel_distance(X, real)
+    monkeypatch.setattr("linvae.metrics.BATCH", batch)
+    assert [score(X, real, 3) for score in BALLS] == whole[0]
+    assert kernel_distance(X, real) == pytest.approx(whole[1], rel=1e-11)  # sums in another order
+
+
+@pytest.mark.parametrize("score", [*BALLS, frechet_distance, kernel_distance])
+def test_a_score_of_features_is_the_score_of_what_the_function_gives(score):
+    X, real = 0.7 * gray(30), gray(40, seed=1)
+
+    def features(images):
+        return np.c_[images[:, :2] ** 2, images.sum(axis=1)]
+
+    assert score(X, real, features=features) == score(features(X), features(real)) != score(X, real)
+    assert score(X, real, features=lambda images: features(images).tolist()) == score(X, real, features=features)
+    assert type(score(X, real)) is float
+
+
+# --- scores by labels: train on synthetic, test on real; read as asked -----------------------------------------------
+
+
+def blobs(n=200, seed=0, names=(0, 1, 2)):
+    rng = np.random.default_rng(seed)
+    which = rng.integers(0, 3, n)
+    return rng.normal(size=(n, 2)) + 2.5 * np.array([[0, 0], [1, 0], [0, 1]])[which], np.array(names)[which]
+
+
+@pytest.mark.parametrize("classifier", [LinearDiscriminantAnalysis(), make_pipeline(StandardScaler(), SVC())])
+@pytest.mark.parametrize("names", [(0, 1, 2), ("bag", "boot", "coat")])
+def test_tstr_is_the_score_on_real_images_of_a_copy_fitted_to_drawn_ones(classifier, names):
+    X, y = blobs(names=names)
+    real, y_real = blobs(seed=1, names=names)
+    expected = clone(classifier).fit(X, y).score(real, y_real)
+    assert 0.7 < expected < 0.99
+    assert tstr(X, y, real, y_real, classifier) == expected
+    assert tstr(X.tolist(), y.tolist(), real, y_real.tolist(), classifier) == expected
+    assert not hasattr(classifier, "n_features_in_")
+
+
+def test_tstr_sees_missing_classes_and_labels_without_meaning():
+    X, y = blobs(600)
+    real, y_real = blobs(600, seed=1)
+    full = tstr(X, y, real, y_real)
+    kept = y != 2
+    assert tstr(X[kept], y[kept], real, y_real) < full - 0.2
+    assert tstr(X, np.random.default_rng(0).permutation(y), real, y_real) < 1 / 3 + 4 * np.sqrt(2 / 9 / 600)
+
+
+def test_the_seed_fixes_a_forest_called_by_its_name():
+    sets = (*blobs(60), *blobs(400, seed=1))
+    scores = [tstr(*sets, "random-forest", random_state=seed) for seed in (0, 0, 1, 2)]
+    assert scores[0] == scores[1]
+    assert len(set(scores)) > 1
+
+
+def test_training_on_real_digits_is_the_level_that_drawn_ones_are_held_to(digits):
+    X, y, _ = digits
+    T, labels = load_mnist("test")
+    assert tstr(X[:1_000], y[:1_000], T, labels) == pytest.approx(0.87, abs=0.03)  # seen for 8 thousands: 0.86 to 0.88
+
+
+def test_real_digits_are_read_as_asked_and_one_copied_image_a_class_is_too():
+    network, (T, labels) = load_features("mnist"), load_mnist("test")
+    assert read_as_asked(T, labels, network) == pytest.approx(network.test_accuracy, abs=1 / 2_000)
+    assert read_as_asked(T, (labels + 1) % 10, network) < 0.02
+    legible = np.flatnonzero(network.predict(T) == labels)[:5]
+    copies = np.repeat(legible, 20)
+    assert read_as_asked(T[copies], labels[copies], network) == 1
+
+
+def test_any_trained_classifier_reads():
+    X, y = blobs(names=("bag", "boot", "coat"))
+    model = LinearDiscriminantAnalysis().fit(X, y)
+    assert read_as_asked(X.tolist(), y.tolist(), model) == model.score(X, y)
+    assert read_as_asked(X, ["boot"] * 200, model) == np.mean(model.predict(X) == "boot")
+
+
 # --- controls and the scorecard --------------------------------------------------------------------------------------
 
 
@@ -284,6 +548,7 @@ def test_controls_are_made_from_rows_of_the_training_images_drawn_once():
         assert_allclose(sets["class means"][i], train[y == y[row]].mean(axis=0), rtol=1e-14)
         assert_array_equal(sets["class medians"][i], np.median(train[y == y[row]], axis=0))
     assert len(np.unique(sets["cluster medians"], axis=0)) <= 10
+    assert_array_equal(KNeighborsClassifier(1).fit(train, y).predict(sets["real"]), y[drawn])  # as the docstring says
     everyone = controls(train, y, 120, random_state=0)["real"]
     assert_array_equal(np.sort(everyone, axis=0), np.sort(train, axis=0))
 
@@ -407,6 +672,17 @@ def test_ten_class_medians_beat_standard_normal_codes_of_one_pca_and_real_digits
 # --- bad input -------------------------------------------------------------------------------------------------------
 
 X, Y = gray(12, 2), gray(9, 2)
+Y12, Y9 = np.arange(12) % 2, np.arange(9) % 2
+
+
+class Oracle:
+    """A classifier that gives the same answer whatever it is asked."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def predict(self, X):
+        return self.answer
 
 
 @pytest.mark.parametrize(
@@ -419,7 +695,44 @@ X, Y = gray(12, 2), gray(9, 2)
         (lambda: variability(X[:1]), "the images are all the same, .*give other images"),
         (lambda: two_sample_accuracy(X, Y), "12 images of X and 9 of Y; give as many of each"),
         (lambda: two_sample_accuracy(X, X[:, :1]), "X has 2 pixels and Y has 1; give images of equal width"),
-        (lambda: two_sample_accuracy(X, X, "svm"), "classifier='svm'; choose one of '1-nn', 'random-forest'"),
+        (lambda: two_sample_accuracy(X, X, "svm"), "classifier='svm'; choose one of '1-nn', 'random-forest', 'logi"),
+        (lambda: two_sample_accuracy(X, X, KMeans(2)), r"KMeans\(.*\) is no scikit-learn classifier; give one, or one"),
+        (lambda: two_sample_accuracy(X, X, RandomForestClassifier), "class .* is no scikit-learn classifier"),
+        (
+            lambda: tstr(X, Y12, Y, Y9, SklearnPCA()),
+            r"classifier=PCA\(\) is no scikit-learn classifier; .* 1-nn, random",
+        ),
+        (lambda: tstr(X, Y12, Y, Y9, object()), "classifier=<object .* is no scikit-learn classifier"),
+        (lambda: tstr(X, None, Y, Y9), r"y has shape \(\) beside 12 rows; give one label a row"),
+        (lambda: tstr(X, Y12, Y, Y12), r"y has shape \(12,\) beside 9 rows"),
+        (lambda: tstr(X, Y12, Y[:, :1], Y9), "X has 2 pixels and Y has 1"),
+        (lambda: tstr(X, Y12.astype(str), Y, Y9), r"y has labels such as .*'[01]'.* and y_real such as .*0.*; give numb"),
+        (lambda: read_as_asked(X, Y12, object()), "cannot predict; give a trained one, such as load_features.*mnist"),
+        (lambda: read_as_asked(X, Y12, LogisticRegression), "cannot predict; give a trained one"),
+        (lambda: read_as_asked(X, Y12, LogisticRegression()), "not fitted yet"),
+        (lambda: read_as_asked(X, Y9, LinearDiscriminantAnalysis()), r"y has shape \(9,\) beside 12 rows"),
+        (lambda: read_as_asked(X, Y12, Oracle(np.zeros((12, 3)))), r"predict gives shape \(12, 3\) for 12 images"),
+        (lambda: read_as_asked(X, Y12, Oracle(["bag"] * 12)), "the classifier has labels such as .*'bag'.* and y such"),
+        (lambda: frechet_distance(X, Y[:, :1]), "X has 2 pixels and Y has 1"),
+        (
+            lambda: frechet_distance(X, Y, lambda images: images[:3]),
+            r"features\(X\) has 3 rows for 12 images; give a f",
+        ),
+        (lambda: frechet_distance(X, Y, lambda images: images[:, 0]), r"features\(X\) has shape \(12,\); give one"),
+        (lambda: frechet_distance(X, Y, lambda images: images * np.nan), r"features\(X\) contains"),
+        (
+            lambda: frechet_distance(X, Y, lambda images: images[:, : len(images) // 6]),
+            r"features\(X\) has 2 columns and features\(Y\) 1; give one map for both",
+        ),
+        (lambda: kernel_distance(X, Y[:1]), "12 rows of X and 1 of Y; give 2 or more of each, which make a pair"),
+        (
+            lambda: kernel_distance(X, 1e60 * Y),
+            r"features go up to .*e\+59, whose kernel overflows above 1e\+45; rescale",
+        ),
+        (lambda: precision(X, Y, 9), "n_neighbors=9 but there are 9 real images; give a smaller number"),
+        (lambda: recall(Y, X, 9), "n_neighbors=9 but there are 9 drawn images; give a smaller number"),
+        (lambda: density(X, Y, 2.0), r"n_neighbors=2\.0; give a whole number of 1 or more"),
+        (lambda: recall(X, Y * np.nan), "Input Y contains NaN"),
         (lambda: two_sample_accuracy(X, X, n_folds=13), "n_splits=13 cannot be greater than the number of members"),
         (lambda: coverage(X, Y, 12), "n_neighbors=12 but there are 9 real images; give a smaller number"),
         (lambda: coverage(X, Y, 0), "n_neighbors=0; give a whole number of 1 or more"),
