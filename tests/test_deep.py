@@ -109,7 +109,9 @@ def test_the_loss_is_the_one_recomputed_in_numpy(Model, beta):
 
 def test_the_trace_is_the_mean_over_images_whatever_the_batches():
     X, y = rows()
-    still = small(Autoencoder, learning_rate=1e-12, batch_size=25, patience=None).fit(X, y)  # the last batch has 10 rows
+    still = small(Autoencoder, learning_rate=1e-12, batch_size=25, patience=None).fit(
+        X, y
+    )  # the last batch has 10 rows
     assert_allclose(still.loss_trace_, entropy(X, still.reconstruct(X)).mean(), rtol=1e-5)  # sums in float32
 
 

@@ -13,16 +13,16 @@ pytest.importorskip("tqdm")
 
 from linvae.flow import FlowMatching, UNet  # noqa: E402
 
-U, V = np.eye(16)[[5, 10]]  # two pixels of 4 x 4
+U, V = np.full(16, 0.25), np.tile([1, 1, -1, -1], 4) / 4  # brightness, and left against right: unit vectors
 
 
 def plane(n, seed=0):
-    """Images of 4 x 4 pixels, gray but for two, which are correlated and brighter in class 1 than in class 0."""
+    """Images of 4 x 4 pixels in a plane: two correlated Gaussian numbers each, and class 1 is brighter."""
     rng = np.random.default_rng(seed)
     y = rng.integers(2, size=n)
     a, b = rng.standard_normal((2, n))
-    first, second = np.where(y, 0.7, 0.3) + 0.06 * a, np.where(y, 0.6, 0.4) + 0.04 * a + 0.03 * b
-    return (0.5 + np.outer(first - 0.5, U) + np.outer(second - 0.5, V)).astype(np.float32), y
+    bright, left = np.where(y, 0.4, -0.4) + 0.4 * a, 0.25 * a + 0.25 * b
+    return np.clip(0.5 + np.outer(bright, U) + np.outer(left, V), 0, 1).astype(np.float32), y
 
 
 def small(**choices):

@@ -706,7 +706,10 @@ class Oracle:
         (lambda: tstr(X, None, Y, Y9), r"y has shape \(\) beside 12 rows; give one label a row"),
         (lambda: tstr(X, Y12, Y, Y12), r"y has shape \(12,\) beside 9 rows"),
         (lambda: tstr(X, Y12, Y[:, :1], Y9), "X has 2 pixels and Y has 1"),
-        (lambda: tstr(X, Y12.astype(str), Y, Y9), r"y has labels such as .*'[01]'.* and y_real such as .*0.*; give numb"),
+        (
+            lambda: tstr(X, Y12.astype(str), Y, Y9),
+            r"y has labels such as .*'[01]'.* and y_real such as .*0.*; give numb",
+        ),
         (lambda: read_as_asked(X, Y12, object()), "cannot predict; give a trained one, such as load_features.*mnist"),
         (lambda: read_as_asked(X, Y12, LogisticRegression), "cannot predict; give a trained one"),
         (lambda: read_as_asked(X, Y12, LogisticRegression()), "not fitted yet"),
