@@ -16,9 +16,10 @@ import torch
 from torch import nn
 
 from linvae.datasets import load_fashion_mnist, load_mnist
+from linvae.features import LEAK
 
 DATA = {"mnist": load_mnist, "fashion_mnist": load_fashion_mnist}
-SEED, EPOCHS, BATCH, RATE, SHIFT, DROPPED = 0, 20, 64, 2e-3, 1, 0.3
+SEED, EPOCHS, BATCH, RATE, SHIFT, DROPPED = 0, 20, 64, 2e-3, 1, 0.2
 HELD_OUT = 1600
 
 
@@ -35,7 +36,7 @@ class Network(nn.Module):
     def transform(self, x):
         for layer in (self.convolution1, self.convolution2):
             x = nn.functional.max_pool2d(layer(x), 2).relu()
-        return self.features(x.flatten(1)).relu()
+        return nn.functional.leaky_relu(self.features(x.flatten(1)), LEAK)  # without it a dozen features die
 
     def forward(self, x):
         return self.classes(nn.functional.dropout(self.transform(x), DROPPED, self.training))

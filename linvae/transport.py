@@ -194,8 +194,9 @@ def sliced_wasserstein(
 def gaussian_w2(a: Moments, b: Moments) -> float:
     """Return the 2-Wasserstein distance of the Gaussians with these moments, in the unit of the pixels.
 
-    W_2^2 = |m_a - m_b|^2 + tr C_a + tr C_b - 2 tr (C_a^(1/2) C_b C_a^(1/2))^(1/2), Euclidean ground.  For any two
-    distributions with these moments it is a lower bound (Gelbrich 1990).  Its square is exact to about 1e-14 of
+    W_2^2 = |m_a - m_b|^2 + tr C_a + tr C_b - 2 tr (C_a^(1/2) C_b C_a^(1/2))^(1/2), Euclidean ground (Dowson and Landau
+    1982; Olkin and Pukelsheim 1982; Givens and Shortt 1984).  For any two distributions with these moments it is a
+    lower bound (Gelbrich 1990).  Its square is exact to about 1e-14 of
     tr C_a + tr C_b, or to 1e-6 where a covariance has directions that hold less than 1e-12 of its largest variance:
     they count as none.  All pixels share one unit here, so this bound does not depend on it.
     """

@@ -30,7 +30,8 @@ def slow_transform(network, x):
             ]
         )
     weights, constant = network.layers[0]
-    return np.maximum(weights.astype(float) @ maps.ravel() + constant, 0)
+    sums = weights.astype(float) @ maps.ravel() + constant
+    return np.where(sums > 0, sums, 0.1 * sums)
 
 
 @names
@@ -38,6 +39,7 @@ def test_the_features_are_the_formula_image_by_image(name):
     network, X = load_features(name), LOAD[name]("test")[0][:5]
     slow = np.stack([slow_transform(network, x.astype(float)) for x in X])
     assert (slow > 0).any()
+    assert (slow < 0).any()
     # Sums of 25, 400 and 800 float32 products: a few hundred roundings of 6e-8 of the largest feature.
     assert_allclose(network.transform(X), slow, atol=1e-5 * slow.max())
 
@@ -129,8 +131,7 @@ def test_the_features_do_not_depend_on_the_batch_or_the_type(name):
     whole = network.transform(X)
     assert whole.shape == (BATCH + 3, 64)
     assert whole.dtype == np.float32
-    assert whole.min() == 0
-    assert whole.std(axis=0).min() > 0  # no feature is dead
+    assert whole.std(axis=0).min() > 0.1 * whole.std(axis=0).max()  # no feature is dead
     rounding = {"atol": 1e-5 * whole.max()}  # BLAS may sum another number of rows in another order
     for same in (
         network.transform(X.astype(np.float32)),

@@ -311,6 +311,33 @@ def test_the_shift_of_the_means_is_at_most_w1_and_w1_at_most_w2(parts, ground):
 
 
 @pytest.mark.statement("C24")
+@given(samples(max_d=1, same_size=True), st.sampled_from([1, 1.5, 2, 3]), st.floats(0.01, 100))
+def test_on_a_line_the_packages_w_p_has_its_power_is_a_distance_and_grows_with_p(parts, p, scale):
+    X, Y = parts
+    Z = X[::-1] ** 2 / 1e3  # a third sample of this size
+
+    def w(A, B, p=p):  # every direction of a line is the line, so slicing leaves W_p as it is
+        return sliced_wasserstein(A, B, 1, p=p, random_state=0)
+
+    rounding = {"rel": 1e-9, "abs": 1e-2}  # the p-th root of it, at p = 3 of 1e-16 (2e3)^3
+    assert w(X, Y) == pytest.approx(assigned(X, Y, "euclidean", p), **rounding)
+    assert w(scale * X, scale * Y) == pytest.approx(scale * w(X, Y), rel=1e-9, abs=1e-2 * max(scale, 1))
+    assert w(Y, X) == pytest.approx(w(X, Y), **rounding)
+    assert w(X, Z) <= w(X, Y) + w(Y, Z) + 3e-2
+    assert abs(X.mean() - Y.mean()) - 1e-2 <= w(X, Y, 1) <= w(X, Y) + 1e-2 <= w(X, Y, p + 1) + 2e-2
+    assert w(X, X + 7.5) == pytest.approx(7.5, **rounding)
+
+
+@pytest.mark.statement("C24")
+def test_on_a_line_one_of_two_points_moved_by_one_is_at_half_to_the_power_one_over_p():
+    still, half_moved = [[0.0], [0.0]], [[0.0], [1.0]]
+    for p in (1, 1.5, 2, 3):
+        assert sliced_wasserstein(still, half_moved, 1, p=p) == pytest.approx(0.5 ** (1 / p), rel=1e-12)
+    a, b = Moments.of(np.array(still)), Moments.of(np.array(half_moved))
+    assert gaussian_w2(a, b) == pytest.approx(np.sqrt(0.5), rel=1e-12)  # moments of a line and 2 points: no gap
+
+
+@pytest.mark.statement("C24")
 def test_cityblock_w1_and_euclidean_w2_may_stand_in_either_order():
     origin, corner = [[0.0, 0.0]], [[1.0, 1.0]]
     assert wasserstein1(origin, corner) == 2
@@ -495,6 +522,37 @@ def test_two_samples_of_one_law_approach_each_other_slowly_and_more_so_in_more_d
     assert slope[10] == pytest.approx(-1 / 10, abs=0.05)
     assert slope[1] < slope[5] < slope[10] < 0
     assert mean_of_pairs(400, 10) > 0.4 * np.sqrt(10 / 6)  # beside some 1.29, the root mean square of |x - y|
+
+
+@pytest.mark.statement("C29")
+@pytest.mark.parametrize(
+    ("ground", "volume"), [("cityblock", 2**3 / 6), ("euclidean", 4 * np.pi / 3), ("chebyshev", 2**3)]
+)
+def test_where_no_small_ball_is_heavy_two_samples_stay_apart_by_the_stated_length(ground, volume):
+    for n in (50, 200):
+        # Uniform on a cube of three dimensions a ball of radius r holds at most its volume, so c is that of radius 1.
+        stated = (2 * volume * n) ** (-1 / 3) / 2
+        pairs = [np.random.default_rng([s, n]).random((2, n, 3)) for s in range(20)]
+        seen = [wasserstein1(*pair, ground) for pair in pairs]
+        assert min(seen) > stated  # the statement is about the mean
+        assert np.mean(seen) < 6 * stated  # so it is no idle bound; seen: 3.1 to 4.6 times
+        # What the proof shows: the nearest of n points is farther than twice the bound, at least half the time.
+        far = [nearest_train_distance(Y, X, ground) > 2 * stated for X, Y in pairs]
+        assert np.mean(far) > 0.5
+
+
+@pytest.mark.statement("C29")
+def test_while_copies_are_rare_gray_levels_on_a_grid_keep_the_bound():
+    # On the line with a step of 0.01 a ball of radius r >= 0.01 holds at most 2 r + 0.01 <= 3 r: c = 3, r_0 = 0.01.
+    n, c, step = 16, 3, 0.01
+    assert 2 * c * n * step <= 1
+    pairs = [np.random.default_rng(s).integers(0, 100, (2, n, 1)) * step for s in range(400)]
+    seen = [wasserstein1(*pair) for pair in pairs]
+    error = np.std(seen) / np.sqrt(len(seen))
+    assert np.mean(seen) - 4 * error > 1 / (2 * c * n) / 2
+    # What the proof shows, and hardly more: 0.97^16, some 0.61, of the nearest of 16 are not within one step.
+    far = np.mean([nearest_train_distance(Y, X, "cityblock") > 1 / (2 * c * n) for X, Y in pairs])
+    assert 0.5 < far < 0.7
 
 
 @pytest.mark.statement("C29", "L11")
@@ -723,10 +781,20 @@ def test_paired_at_random_a_shrunk_copy_costs_least_at_the_stated_shrinkage():
     rng = np.random.default_rng(0)
     X, Y = rng.normal(size=(2, 20_000, 3)) * [1.0, 2.0, 0.5] + [1.0, 0.0, 2.0]
     shift, trace = 5.0, 5.25  # |m|^2 and tr C
-    for s in (0.0, 0.5, 1.0):
+    best = shift / (shift + trace)
+
+    def stated(s):
+        return (1 + s**2) * trace + (1 - s) ** 2 * shift
+
+    for s in (0.0, best, 1.0):
         seen = np.sum((s * X - Y) ** 2, axis=1)
-        error = seen.std() / np.sqrt(len(X))
-        assert abs(seen.mean() - ((1 + s**2) * trace + (1 - s) ** 2 * shift)) < 6 * error  # 6 standard errors
+        assert abs(seen.mean() - stated(s)) < 6 * seen.std() / np.sqrt(len(X))  # 6 standard errors
+    # The parabola that was seen is lowest at s = E x'y / E |x|^2.
+    products, squares = np.sum(X * Y, axis=1), np.sum(X**2, axis=1)
+    error = np.std(products - best * squares) / np.sqrt(len(X)) / squares.mean()
+    assert products.mean() / squares.mean() == pytest.approx(best, abs=6 * error)  # 6 standard errors, 0.03
+    assert 6 * error < 1 - best  # so real images as they are come second
+    assert stated(best) < min(stated(best - 0.01), stated(best + 0.01))
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1e-20, 1e20, 1e150])
