@@ -22,6 +22,8 @@ try:
 except ModuleNotFoundError as error:
     torch, _missing = None, error
 
+__all__ = ["Module", "Tensor", "TrainedByAdam", "check_intensities", "first_weights", "side_of", "torch"]
+
 Tensor = Any
 Module: Any = object if torch is None else torch.nn.Module
 
@@ -73,7 +75,7 @@ class TrainedByAdam(BaseEstimator):
         order = torch.randperm(n, generator=generator)
         held, rows = order[:n_held], order[n_held:]
         noise = int(torch.randint(2**31 - 1, (), generator=generator))
-        averages = torch.optim.swa_utils.AveragedModel(network, avg_fn=_running_mean) if averaged else None
+        averages: Any = torch.optim.swa_utils.AveragedModel(network, avg_fn=_running_mean) if averaged else None
         judged = averages.module if averaged else network
         optimizer = torch.optim.Adam(network.parameters(), lr=self.learning_rate, fused=True)
         traces, best = [], None
