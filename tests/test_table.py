@@ -513,7 +513,7 @@ def test_every_network_of_the_table_is_one_of_the_package_with_its_setting(kind)
     setting = {"learning_rate": 1e-4} if kind == "flow matching" else {"k": 12}
     model = families.network(kind, seed=3, **setting)
     words = model.get_params()
-    assert type(model).__name__.lower() == kind.split()[-1].replace("matching", "flowmatching")
+    assert type(model).__name__.lower() == kind.replace("flow ", "flow").split()[-1].lower()
     assert (words["random_state"], words["n_epochs"]) == (3, families.MOST_PASSES[kind])
     assert words.get("n_components", 12) == 12
     assert (words.get("architecture") == "convolutional") == kind.startswith("convolutional")
