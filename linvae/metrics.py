@@ -184,6 +184,7 @@ def tstr(
     real: ArrayLike,
     y_real: ArrayLike,
     classifier: Any = "logistic",
+    *,
     random_state: Any = None,
 ) -> float:
     """Return the share of real images that a classifier reads rightly after training on drawn ones alone.
@@ -438,8 +439,8 @@ def scorecard(
     train, y_train : array (n_train, d), (n_train,)
         What the controls are made of.
     score : function of drawn and of real images
-        Such as `wasserstein1`, `coverage`, or `functools.partial(sinkhorn_divergence, reg=5)`; `two_sample_accuracy`
-        for as many real images as drawn ones.
+        Such as `wasserstein1`, or `functools.partial(frechet_distance, features=load_features("mnist").transform)`;
+        `two_sample_accuracy` for as many real images as drawn ones.
     random_state : int, RandomState, Generator or None
         Of the controls.
     """

@@ -1,5 +1,6 @@
 """The shipped networks: a slow loop and torch as rivals, what the file claims, bad input."""
 
+import hashlib
 import importlib.util
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from linvae.features import BATCH, NETWORKS, load_features
 
 ROOT = Path(__file__).resolve().parents[1]
 LOAD = {"mnist": load_mnist, "fashion_mnist": load_fashion_mnist}
+CARD = (ROOT / "linvae" / "data" / "README.md").read_text(encoding="utf-8")
 names = pytest.mark.parametrize("name", NETWORKS)
 
 
@@ -138,6 +140,12 @@ def test_the_features_do_not_depend_on_the_batch_or_the_type(name):
         np.vstack([network.transform(X[:1]), network.transform(X[1:])]),
     ):
         assert_allclose(same, whole, **rounding)
+
+
+def test_the_file_is_small_and_the_card_says_which_it_is():
+    file = (ROOT / "linvae" / "data" / "features.npz").read_bytes()
+    assert len(file) < 300_000
+    assert f"| `features.npz` | `{hashlib.sha256(file).hexdigest()}` |" in CARD
 
 
 def test_each_network_knows_its_own_data():
