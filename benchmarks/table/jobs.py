@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.neighbors import KNeighborsClassifier
 
 from linvae import PCA
 from linvae.datasets import load_fashion_mnist, load_mnist
@@ -148,7 +149,7 @@ def job_tries(data: str, kind: str, training: dict[str, Any]) -> dict[str, Any]:
     """Train a network once, and try the settings that share it and differ in the distribution of the code."""
     X, y, T, _ = rows(data, "validation")
     start = time.process_time()
-    model = families.network(kind, **training).fit(X, y)
+    model = families.network(kind, n_epochs=families.TRIED_PASSES[kind], **training).fit(X, y)
     seconds, tries = time.process_time() - start, []
     for family, (how, settings) in families.FAMILIES.items():
         for setting in settings if how == "deep" and family.split(" + ")[0] == kind else ():
@@ -209,12 +210,13 @@ def job_controls(data: str, seed: int, names: Iterable[str] | None = None) -> di
     """Score the controls of one seed, and training images through 16 codes; the first also gets the dear scores."""
     X, y, T, T_labels = rows(data)
     images = controls(X, y, N, seed)
+    labels = KNeighborsClassifier(1).fit(X, y).predict(images["real"])
     images["16 codes"] = families.pooled(16, PCA).fit(X).reconstruct(images["real"])
     images = {name: images[name] for name in names or images}
     result = {name: scores([part], T) for name, part in images.items()}
     if seed == 0:
         for name, part in images.items():
-            result[name] |= dear_scores(part, X, T) | seen_scores(data, part, None, T, T_labels)
+            result[name] |= dear_scores(part, X, T) | seen_scores(data, part, labels, T, T_labels)
         result["real"]["nearest_test_train"] = float(nearest_train_distance(T, X).mean())
     return result
 

@@ -65,6 +65,18 @@ def chosen(family: str, entry: dict[str, Any]) -> str:
     return words + (f" (edge: {', '.join(edges)})" if edges else "")
 
 
+def fairness() -> str:
+    """Return in words how many settings every family tried, and for how long the dear ones were trained."""
+    dear = [f"{kind} {families.TRIED_PASSES[kind]} and {most}" for kind, most in families.MOST_PASSES.items()
+            if families.TRIED_PASSES[kind] < most]  # fmt: skip
+    fewer = [f"{word}: {n}" for word, n in families.FEWER_TRIES.items()]
+    return (
+        f"Each family tried {families.N_TRIES} settings on validation images; the dearest fewer ({', '.join(fewer)}), "
+        "and in shorter trainings. A network stops when the loss of images held out rests, or at a cap of passes, "
+        f"in a try and as a finalist: {'; '.join(dear)}; all others {max(families.MOST_PASSES.values())}.\n\n"
+    )
+
+
 def markdown(header: list[str], body: list[list[str]]) -> str:
     """Return a table; short rows are filled up."""
     full = [line + [""] * (len(header) - len(line)) for line in body]
@@ -95,6 +107,7 @@ def tables(data: str) -> str:
     grid = sorted(results.jobs("grid", data), key=lambda job: np.mean(job["w1"]))
     return (
         "### Finalists and controls\n\n"
+        + fairness()
         + markdown(["model", "chosen on validation", *COLUMNS, *DEAR], models)
         + "\n### Judges that know shapes\n\n"
         + "The spread of a network is that of three trainings, one draw each; that of a control, of five choices.\n\n"
