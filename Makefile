@@ -56,7 +56,7 @@ refresh: $(READY)  ## run the chapters again and store their outputs; CHAPTER=bo
 
 extras: $(VENV)/.ready-extras  ## install torch, numba, Dask and the readers of Parquet and Zarr
 
-table: $(VENV)/.ready-extras  ## score every model again, most of an hour; goes on where it stopped, or TABLE=--fresh
+table: $(VENV)/.ready-extras  ## score every model again, under two hours; goes on where it stopped, or TABLE=--fresh
 	$(RUN) -m benchmarks.table $(TABLE)
 
 # The rivals ask for other versions than the book does, so they get an environment of their own.

@@ -279,7 +279,8 @@ def networks():
     VAE(n_epochs=1).fit(np.random.default_rng(0).random((64, 4)))  # imports and first calls are not on the bill
     for epochs in EPOCHS:
         passes = f"{epochs} pass{'es' * (epochs > 1)}"
-        words = {"n_components": 16, "hidden": 400, "n_epochs": epochs, "batch_size": 32, "random_state": 0}
+        words = {"n_components": 16, "hidden": 400, "n_epochs": epochs, "batch_size": 32, "learning_rate": 1e-3}
+        words |= {"patience": None, "random_state": 0}
         yield "VAE", passes, VAE(**words)
         yield "CVAE", passes, CVAE(**words)
         yield "autoencoder + class Gaussian", passes, Autoencoder(**words, latent=ClassGaussian())

@@ -2,21 +2,24 @@
 
     loss(x) = cross-entropy(x, x_hat(z)) + beta KL(N(m(x), diag s(x)^2) | N(0, I)),    z = m(x) + s(x) noise
 
-Needs the extra `linvae[deep]`; `import linvae` leaves torch alone.  Chapter: *scores*.
+`linvae.flow` holds the rival without a code.  Needs the extra `linvae[deep]`; `import linvae` leaves torch alone.
+Chapter: *scores*.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from ._checks import (
     Array,
+    check_choice,
     check_codes,
     check_count,
     check_images,
@@ -26,16 +29,9 @@ from ._checks import (
     known_rows,
     repeat_label,
 )
+from ._training import Module, Tensor, TrainedByAdam, check_intensities, first_weights, side_of, torch
 from .latent import ClassGaussian, StandardNormal, drawn_labels, path_between
 from .moments import Moments
-
-try:
-    import torch
-    from tqdm import tqdm
-except ModuleNotFoundError as error:
-    torch, _missing = None, error
-
-Tensor = Any
 
 
 def cross_entropy(logits: Tensor, x: Tensor) -> Tensor:
@@ -53,17 +49,18 @@ def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
     return 0.5 * (mean**2 + log_variance.exp() - log_variance - 1).sum(dim=1)
 
 
-class _DeepGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class _DeepGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedByAdam):
     """Share all but the loss and the distribution of the code.
 
-    The networks are d-hidden-k and k-hidden-d, ReLU inside, a sigmoid at the end.
+    The networks are d-hidden-k and k-hidden-d, ReLU inside, a sigmoid at the end; "convolutional" puts two layers of
+    convolutions before the one and after the other.
     """
 
     _conditional = False  # a one-hot label beside the input of both networks
     _outputs_per_code = 1
     classes_: list[Hashable]
 
-    def _loss(self, x: Tensor, labels: Tensor, generator: Any) -> Tensor:
+    def _loss(self, networks: Any, x: Tensor, labels: Tensor, generator: Any) -> Tensor:
         raise NotImplementedError
 
     def _distribution(self) -> Any:
@@ -87,41 +84,23 @@ class _DeepGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         ValueError
             If a size is below 1, a pixel is outside [0, 1], labels are missing, or the loss overflows.
         """
-        if torch is None:
-            raise ModuleNotFoundError(
-                f'{type(self).__name__} needs torch and tqdm: python -m pip install "linvae[deep]"; on Linux the CPU '
-                "build of torch is enough, the README says how"
-            ) from _missing
-        sizes = ("n_components", "hidden", "n_epochs", "batch_size")
-        k, hidden, n_epochs, batch_size = (check_count(name, getattr(self, name)) for name in sizes)
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate={self.learning_rate!r}; give a step above 0, such as 1e-3")
+        k, hidden = (check_count(name, getattr(self, name)) for name in ("n_components", "hidden"))
+        build = {"dense": _dense, "convolutional": _convolutional}[
+            check_choice("architecture", self.architecture, ("dense", "convolutional"))
+        ]
+        self._check_torch()
         images, y = self._read(X, y)
         n, d = images.shape
         rng = check_random_state(self.random_state)
-        generator = torch.Generator().manual_seed(rng.randint(2**31 - 1))
         x, labels = torch.tensor(images), self._one_hot(y, n)
-        c = labels.shape[1]
-        self.encoder_ = _network(d + c, hidden, self._outputs_per_code * k, generator)
-        self.decoder_ = _network(k + c, hidden, d, generator)
-        weights = [*self.encoder_.parameters(), *self.decoder_.parameters()]
-        self.n_parameters_ = sum(part.numel() for part in weights)
+        networks = first_weights(lambda: build(d, labels.shape[1], hidden, k, self._outputs_per_code), rng)
+        self.n_parameters_ = sum(part.numel() for part in networks.parameters())
         self._n_features_out = k
-        optimizer = torch.optim.Adam(weights, lr=self.learning_rate, fused=True)
-        self.loss_trace_ = np.zeros(n_epochs)
-        epochs = tqdm(range(n_epochs), desc=type(self).__name__, unit="epoch", disable=not self.verbose)
-        for epoch in epochs:
-            for batch in torch.randperm(n, generator=generator).split(batch_size):
-                loss = self._loss(x[batch], labels[batch], generator)
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                self.loss_trace_[epoch] += loss.item() * len(batch) / n
-            if not np.isfinite(self.loss_trace_[epoch]):
-                raise ValueError(f"the loss overflowed in epoch {epoch + 1}; lower learning_rate={self.learning_rate}")
-            epochs.set_postfix(nats=f"{self.loss_trace_[epoch]:.1f}")
-        if not all(part.isfinite().all() for part in weights):
-            raise ValueError(f"the weights overflowed in the last steps; lower learning_rate={self.learning_rate}")
+
+        def loss(networks: Any, rows: Tensor, generator: Any) -> Tensor:
+            return self._loss(networks, x[rows], labels[rows], generator)
+
+        self.encoder_, self.decoder_ = self._train(networks, loss, n, rng)
         self._fit_distribution(self._encode(images, labels), y, rng)
         return self
 
@@ -133,11 +112,11 @@ class _DeepGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
                 "row: give labels, or take what asks for none, VAE() or Autoencoder(latent=ClassMixture())"
             )
         if y is None or not self._takes_labels():
-            images = _intensities(check_images(self, X))
+            images = check_intensities(check_images(self, X))
             self.classes_, self.class_counts_ = [None], [len(images)]
             return images, None
         images, y = check_labelled_images(self, X, y)
-        images = _intensities(images)
+        images = check_intensities(images)
         self.classes_, rows = group_rows(y, len(images))
         self.class_counts_ = [len(part) for part in rows]
         return images, y
@@ -159,8 +138,10 @@ class _DeepGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         return torch.from_numpy(hot)
 
     def _encode(self, images: Array, labels: Tensor) -> Array:
+        parts = _join(torch.tensor(images), labels).split(1000)  # convolutions need many times the memory of an image
         with torch.inference_mode():
-            return self.encoder_(_join(torch.tensor(images), labels))[:, : self._n_features_out].numpy().copy()
+            codes = torch.cat([self.encoder_(part)[:, : self._n_features_out] for part in parts])
+        return codes.numpy().copy()
 
     def fit_transform(self, X: ArrayLike, y: Any = None) -> Array:
         """Fit, and return the codes (n, k) of the same images."""
@@ -169,7 +150,7 @@ class _DeepGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     def transform(self, X: ArrayLike, y: Any = None) -> Array:
         """Return the codes (n, k) of images X (n, d), float32; for a VAE the mean m(x), with no noise."""
         check_is_fitted(self)
-        images = _intensities(check_images(self, X, reset=False))
+        images = check_intensities(check_images(self, X, reset=False))
         return self._encode(images, self._one_hot(y, len(images)))
 
     def inverse_transform(self, Z: ArrayLike, y: Any = None) -> Array:
@@ -179,8 +160,9 @@ class _DeepGenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         if np.abs(codes).max(initial=0) > np.finfo(np.float32).max:
             raise ValueError(f"Z holds {np.abs(codes).max():.4g}, too large for float32; give smaller codes")
         codes = codes.astype(np.float32)
+        parts = _join(torch.from_numpy(codes), self._one_hot(y, len(codes))).split(1000)
         with torch.inference_mode():
-            return self.decoder_(_join(torch.from_numpy(codes), self._one_hot(y, len(codes)))).sigmoid_().numpy()
+            return torch.cat([self.decoder_(part).sigmoid_() for part in parts]).numpy()
 
     def reconstruct(self, X: ArrayLike, y: Any = None) -> Array:
         """Return the images (n, d) after one trip through code and back."""
@@ -238,10 +220,18 @@ class VAE(_DeepGenerativeModel):
         k, the codes.
     hidden : int
         Units of the one hidden layer of each network.
+    architecture : "dense" or "convolutional"
+        The second puts two convolutions (16 and 32 channels, stride 2) between image and hidden layer, in both
+        networks; the images are then square, of a side that four divides.
     n_epochs, batch_size : int
-        Passes over the rows, and rows a step; the last batch of a pass may be smaller.
+        Most passes over the rows, and rows a step; the last batch of a pass may be smaller.
     learning_rate : float
         Of Adam (Kingma and Ba 2015).
+    patience : int or None
+        Stop after so many passes without a new least loss of the images held out, and keep the weights of that least
+        loss.  None holds none out and makes all n_epochs passes.
+    validation_fraction : float
+        Share of the images that make no step and only tell when to stop; the distribution of the code sees them.
     beta : float
         Weight of the KL divergence, 0 or more (Higgins et al. 2017); 1 is the VAE.
     latent : distribution or None
@@ -255,11 +245,15 @@ class VAE(_DeepGenerativeModel):
     Attributes
     ----------
     encoder_, decoder_ : torch.nn.Sequential
-        From image to m(x) and ln s(x)^2, and from code to the logits of the pixels.
+        From image to m(x) and ln s(x)^2, and from code to the logits of the pixels; a label comes behind the input.
     latent_ : distribution
         Of the code, from `linvae.latent`.
-    loss_trace_ : array (n_epochs,)
-        Mean loss of each epoch, as the weights moved through it; nats an image.
+    loss_trace_ : array (n_iter_,)
+        Mean loss of each pass, as the weights moved through it; nats an image.
+    validation_trace_ : array (n_iter_,)
+        Mean loss of the images held out, after each pass; NaN where none were.
+    n_iter_ : int
+        Passes made.
     n_parameters_ : int
         Weights and biases of both networks.
     classes_, class_counts_ : list
@@ -284,9 +278,12 @@ class VAE(_DeepGenerativeModel):
         self,
         n_components: int = 16,
         hidden: int = 400,
-        n_epochs: int = 30,
-        batch_size: int = 128,
-        learning_rate: float = 1e-3,
+        architecture: str = "dense",
+        n_epochs: int = 100,
+        batch_size: int = 64,
+        learning_rate: float = 3e-3,
+        patience: int | None = 5,
+        validation_fraction: float = 0.1,
         beta: float = 1.0,
         latent: Any = None,
         random_state: Any = None,
@@ -294,18 +291,22 @@ class VAE(_DeepGenerativeModel):
     ):
         self.n_components = n_components
         self.hidden = hidden
+        self.architecture = architecture
         self.n_epochs = n_epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.patience = patience
+        self.validation_fraction = validation_fraction
         self.beta = beta
         self.latent = latent
         self.random_state = random_state
         self.verbose = verbose
 
-    def _loss(self, x: Tensor, labels: Tensor, generator: Any) -> Tensor:
-        mean, log_variance = self.encoder_(_join(x, labels)).chunk(2, dim=1)
+    def _loss(self, networks: Any, x: Tensor, labels: Tensor, generator: Any) -> Tensor:
+        encoder, decoder = networks
+        mean, log_variance = encoder(_join(x, labels)).chunk(2, dim=1)
         noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype)
-        logits = self.decoder_(_join(mean + (log_variance / 2).exp() * noise, labels))
+        logits = decoder(_join(mean + (log_variance / 2).exp() * noise, labels))
         return (cross_entropy(logits, x) + self.beta * kl_to_standard_normal(mean, log_variance)).mean()
 
     def _distribution(self) -> Any:
@@ -323,8 +324,9 @@ class VAE(_DeepGenerativeModel):
 class CVAE(VAE):
     """The conditional VAE of Sohn, Lee and Yan 2015: a one-hot label joins the input of encoder and of decoder.
 
-    Parameters, attributes and loss are those of `VAE`; z ~ N(0, I) whatever the label.  `fit`, `transform`,
-    `inverse_transform`, `reconstruct` and `interpolate` need y, one label or one for each row.
+    Parameters, attributes and loss are those of `VAE`: z ~ N(0, I) whatever the label, or the distribution `latent`
+    fitted to the codes of each class.  `fit`, `transform`, `inverse_transform`, `reconstruct` and `interpolate` need y,
+    one label or one for each row.
     """
 
     _conditional = True
@@ -338,8 +340,8 @@ class Autoencoder(_DeepGenerativeModel):
 
     Parameters
     ----------
-    n_components, hidden, n_epochs, batch_size, learning_rate, random_state, verbose
-        As in `VAE`.
+    n_components, hidden, architecture, n_epochs, batch_size, learning_rate, random_state, verbose
+        As in `VAE`, and so are patience and validation_fraction.
     latent : distribution or None
         Any of `linvae.latent`; None means ClassGaussian(), which needs labels in `fit`.  Without them `ClassMixture`
         fits one distribution to all codes.
@@ -353,24 +355,31 @@ class Autoencoder(_DeepGenerativeModel):
         self,
         n_components: int = 16,
         hidden: int = 400,
-        n_epochs: int = 30,
-        batch_size: int = 128,
-        learning_rate: float = 1e-3,
+        architecture: str = "dense",
+        n_epochs: int = 100,
+        batch_size: int = 64,
+        learning_rate: float = 3e-3,
+        patience: int | None = 5,
+        validation_fraction: float = 0.1,
         latent: Any = None,
         random_state: Any = None,
         verbose: bool = False,
     ):
         self.n_components = n_components
         self.hidden = hidden
+        self.architecture = architecture
         self.n_epochs = n_epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.patience = patience
+        self.validation_fraction = validation_fraction
         self.latent = latent
         self.random_state = random_state
         self.verbose = verbose
 
-    def _loss(self, x: Tensor, labels: Tensor, generator: Any) -> Tensor:
-        return cross_entropy(self.decoder_(self.encoder_(x)), x).mean()
+    def _loss(self, networks: Any, x: Tensor, labels: Tensor, generator: Any) -> Tensor:
+        encoder, decoder = networks
+        return cross_entropy(decoder(encoder(x)), x).mean()
 
     def _distribution(self) -> Any:
         return ClassGaussian() if self.latent is None else self.latent
@@ -379,29 +388,40 @@ class Autoencoder(_DeepGenerativeModel):
         return True
 
 
-def _intensities(X: Array) -> Array:
-    """Return images as float32, or name a pixel outside [0, 1]."""
-    if X.dtype == np.uint8:
-        raise ValueError("X holds bytes (uint8), and the cross-entropy needs intensities in [0, 1]; divide by 255")
-    low, high = X.min(), X.max()
-    if low < 0 or high > 1:
-        raise ValueError(
-            f"X holds {low if low < 0 else high!s}, but the cross-entropy needs intensities in [0, 1]; divide bytes by "
-            "255, do not standardise, or clip"
-        )
-    return X.astype(np.float32, copy=False)
+def _dense(d: int, c: int, hidden: int, k: int, outputs_per_code: int) -> Any:
+    """Return encoder and decoder of d pixels and c classes with one hidden layer each."""
+    nn = torch.nn
+    encoder = nn.Sequential(nn.Linear(d + c, hidden), nn.ReLU(), nn.Linear(hidden, outputs_per_code * k))
+    decoder = nn.Sequential(nn.Linear(k + c, hidden), nn.ReLU(), nn.Linear(hidden, d))
+    return nn.ModuleList([encoder, decoder])
 
 
-def _network(n_in: int, hidden: int, n_out: int, generator: Any) -> Any:
-    """Return in-hidden-out with torch's usual first weights, U(-1, 1) / sqrt(inputs), drawn from this generator."""
+def _convolutional(d: int, c: int, hidden: int, k: int, outputs_per_code: int) -> Any:
+    """Return the same with two convolutions of stride 2 between image and hidden layer, 16 and 32 channels."""
+    nn, side = torch.nn, side_of(d, 4, 'architecture="convolutional"')
+    small = (32, side // 4, side // 4)
+    down = nn.Sequential(
+        nn.Unflatten(1, (1, side, side)), nn.Conv2d(1, 16, 4, 2, 1), nn.ReLU(), nn.Conv2d(16, 32, 4, 2, 1), nn.ReLU(),
+        nn.Flatten(),
+    )  # fmt: skip
+    up = nn.Sequential(
+        nn.ReLU(), nn.Unflatten(1, small), nn.ConvTranspose2d(32, 16, 4, 2, 1), nn.ReLU(),
+        nn.ConvTranspose2d(16, 1, 4, 2, 1), nn.Flatten(),
+    )  # fmt: skip
+    encoder, decoder = _dense(math.prod(small), c, hidden, k, outputs_per_code)
+    networks = nn.ModuleList([nn.Sequential(_OfPixels(d, down), *encoder), nn.Sequential(*decoder, *up)])
+    return networks.to(memory_format=torch.channels_last)  # a seventh faster on a CPU
 
-    def layer(a: int, b: int) -> Any:
-        linear = torch.nn.utils.skip_init(torch.nn.Linear, a, b, dtype=torch.float32)  # no draw from torch's own state
-        for part in linear.parameters():
-            torch.nn.init.uniform_(part, -(a**-0.5), a**-0.5, generator=generator)
-        return linear
 
-    return torch.nn.Sequential(layer(n_in, hidden), torch.nn.ReLU(), layer(hidden, n_out))
+class _OfPixels(Module):
+    """Apply a network to the first d entries of a row; the label behind them passes by."""
+
+    def __init__(self, d: int, network: Any):
+        super().__init__()
+        self.d, self.network = d, network
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _join(self.network(x[:, : self.d]), x[:, self.d :])
 
 
 def _join(x: Tensor, labels: Tensor) -> Tensor:

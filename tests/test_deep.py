@@ -19,6 +19,7 @@ from linvae.datasets import load_mnist
 torch = pytest.importorskip("torch")
 pytest.importorskip("tqdm")
 
+from linvae._training import TrainedByAdam  # noqa: E402
 from linvae.deep import CVAE, VAE, Autoencoder, cross_entropy, kl_to_standard_normal  # noqa: E402
 
 MODELS = [VAE, CVAE, Autoencoder]
@@ -35,6 +36,7 @@ def digits():
 def trained(digits):
     # Two codes: with more of them a CVAE needs many more steps before it leaves the class to the label.
     sizes = {"n_components": 2, "hidden": 100, "n_epochs": 10, "batch_size": 50, "learning_rate": 3e-3}
+    sizes |= {"patience": None}
     return {Model: Model(**sizes, random_state=0).fit(*digits) for Model in MODELS}
 
 
@@ -90,7 +92,12 @@ def test_the_loss_is_the_one_recomputed_in_numpy(Model, beta):
     X, y = rows()
     model = small(Model, beta=beta).fit(X, y)
     hot = np.eye(3)[np.searchsorted([1, 4, 7], y)][:, : 3 if Model is CVAE else 0]
-    loss = model._loss(torch.tensor(X), torch.tensor(hot, dtype=torch.float32), torch.Generator().manual_seed(5))
+    loss = model._loss(
+        (model.encoder_, model.decoder_),
+        torch.tensor(X),
+        torch.tensor(hot, dtype=torch.float32),
+        torch.Generator().manual_seed(5),
+    )
     noise = torch.randn(60, 3, generator=torch.Generator().manual_seed(5)).numpy()
     mean, log_variance = np.split(by_hand(model.encoder_, np.c_[X, hot]), 2, axis=1)
     logits = by_hand(model.decoder_, np.c_[mean + np.exp(log_variance / 2) * noise, hot])
@@ -102,7 +109,9 @@ def test_the_loss_is_the_one_recomputed_in_numpy(Model, beta):
 
 def test_the_trace_is_the_mean_over_images_whatever_the_batches():
     X, y = rows()
-    still = small(Autoencoder, learning_rate=1e-12, batch_size=25).fit(X, y)  # the last batch has 10 rows
+    still = small(Autoencoder, learning_rate=1e-12, batch_size=25, patience=None).fit(
+        X, y
+    )  # the last batch has 10 rows
     assert_allclose(still.loss_trace_, entropy(X, still.reconstruct(X)).mean(), rtol=1e-5)  # sums in float32
 
 
@@ -244,7 +253,8 @@ def test_progress_is_shown_only_when_asked_for(capfd):
     shown = capfd.readouterr()
     assert shown.out == ""
     assert "VAE: 100%" in shown.err
-    assert "nats=" in shown.err
+    assert "loss=" in shown.err
+    assert "held_out=" in shown.err
 
 
 @each_model
@@ -296,11 +306,17 @@ X, Y = rows()
         (lambda: small(hidden=0).fit(X), "hidden=0"),
         (lambda: small(n_epochs=0).fit(X), "n_epochs=0"),
         (lambda: small(batch_size=2.5).fit(X), r"batch_size=2\.5"),
-        (lambda: small(learning_rate=0).fit(X), "learning_rate=0; give a step above 0"),
+        (lambda: small(learning_rate=0).fit(X), "learning_rate=0; a step is a finite number above 0"),
+        (lambda: small(patience=0).fit(X), "patience=0; give a whole number"),
+        (lambda: small(validation_fraction=0).fit(X), "validation_fraction=0; the share of images held out"),
+        (lambda: small(validation_fraction=1.0).fit(X), "holds out 60 of 60 images; leave some on both sides, or set"),
+        (lambda: small().fit(X[:2]), "holds out 0 of 2 images.*patience=None"),
+        (lambda: small(architecture="deep").fit(X), "architecture='deep'; choose one of 'dense', 'convolutional'"),
+        (lambda: small(architecture="convolutional").fit(X), "square images whose side 4 divides.*a row has 12 pixels"),
         (lambda: small(beta=-1).fit(X), "beta=-1; the weight"),
         (lambda: small(learning_rate=1e30).fit(X), r"overflowed in epoch 1; lower learning_rate=1e\+30"),
         (lambda: small().fit(np.full((9, 12), 255, np.uint8)), r"bytes \(uint8\).*divide by 255"),
-        (lambda: small().fit(255 * X), r"X holds 25\d\.\d+, but the cross-entropy needs intensities in \[0, 1\]"),
+        (lambda: small().fit(255 * X), r"X holds 25\d\.\d+, but networks need intensities in \[0, 1\]"),
         (lambda: small(CVAE).fit(X - 0.5, Y), r"X holds -0\.\d+, but"),
         (lambda: small().fit(X).transform(X - 0.5), r"X holds -0\.\d+, but"),
         (lambda: small().fit(X * np.nan), "NaN"),
@@ -324,6 +340,110 @@ def test_bad_input_is_named(call, words):
         call()
 
 
+class Climber(TrainedByAdam):
+    """One weight, which every step moves up by learning_rate; the loss held out is least at 3."""
+
+    def __init__(self, patience=2, n_epochs=20, validation_fraction=0.25):
+        self.patience, self.n_epochs, self.validation_fraction = patience, n_epochs, validation_fraction
+        self.batch_size, self.learning_rate, self.verbose = 100, 1.0, False
+
+    def fit(self, averaged=False):
+        self.stepped, self.held, self.noise = set(), set(), set()
+
+        def loss(network, rows, generator):
+            training = torch.is_grad_enabled()
+            (self.stepped if training else self.held).update(rows.tolist())
+            if training:
+                return -network.weight.sum()
+            self.noise.add(torch.rand((), generator=generator).item())
+            return ((network.weight - 3) ** 2).sum()
+
+        network = torch.nn.Linear(1, 1, bias=False)
+        torch.nn.init.zeros_(network.weight)
+        self.weight = self._train(network, loss, 40, np.random.RandomState(0), averaged).weight.item()
+        return self
+
+
+def test_training_stops_when_the_held_out_loss_rests_and_keeps_the_weights_of_its_least():
+    model = Climber(patience=2).fit()
+    assert model.n_iter_ == 5  # after passes at 4 and 5, two without a lower loss
+    assert model.weight == pytest.approx(3, abs=1e-4)  # Adam divides by |gradient| + 1e-8
+    assert_allclose(model.validation_trace_, [4, 1, 0, 1, 4], atol=1e-3)
+    assert model.loss_trace_.shape == (5,)
+    assert Climber(patience=4).fit().n_iter_ == 7
+    assert Climber(patience=2, n_epochs=2).fit().weight == pytest.approx(2, abs=1e-4)  # the cap
+
+
+def test_images_held_out_make_no_step_and_meet_the_same_noise_after_every_pass():
+    model = Climber().fit()
+    assert len(model.held) == 10
+    assert model.stepped == set(range(40)) - model.held
+    assert len(model.noise) == 1
+
+
+def test_without_patience_all_images_make_steps_and_all_passes_are_made():
+    model = Climber(patience=None, n_epochs=6).fit()
+    assert model.stepped == set(range(40))
+    assert model.weight == pytest.approx(6, abs=1e-4)
+    assert np.isnan(model.validation_trace_).all()
+    assert model.n_iter_ == len(model.loss_trace_) == 6
+
+
+def test_averaged_weights_are_a_running_mean_of_the_weights():
+    mean = 1.0  # after the first of five steps, which move by 1
+    for n in range(1, 5):
+        mean += (n + 1 - mean) / (n / 10 + 1)
+    assert Climber(patience=None, n_epochs=5).fit(averaged=True).weight == pytest.approx(mean, abs=1e-4)
+
+
+def test_images_that_are_learnt_by_heart_stop_the_training_early():
+    X, y = rows(60)
+    model = small(Autoencoder, hidden=50, n_epochs=400, learning_rate=1e-2, patience=3).fit(X, y)
+    assert model.n_iter_ < 400
+    assert np.argmin(model.validation_trace_) == model.n_iter_ - 4
+
+
+def test_a_cvae_may_have_a_distribution_fitted_to_the_codes_of_each_class():
+    X, y = rows()
+    plain, fitted = small(CVAE).fit(X, y), small(CVAE, latent=ClassGaussian()).fit(X, y)
+    assert isinstance(plain.latent_, StandardNormal)
+    assert all(map(np.array_equal, weights(plain), weights(fitted)))
+    expected = ClassGaussian().fit(fitted.transform(X, y), y)
+    assert_array_equal(fitted.latent_.means_[7], expected.means_[7])
+    labels = np.resize([1, 4, 7], 9)
+    drawn, _ = fitted.sample(9, labels, random_state=0)
+    assert_array_equal(drawn, fitted.inverse_transform(expected.sample(9, labels, random_state=0), labels))
+
+
+@pytest.mark.parametrize(
+    ("Model", "extra"), [(Autoencoder, 0), (VAE, 3 * 6), (CVAE, 3 * 6 + 3 * 5 + 3 * 5)], ids=["AE", "VAE", "CVAE"]
+)
+def test_convolutional_networks_have_the_parameters_counted_by_hand_and_the_same_interface(Model, extra):
+    X, y = rows(d=64)
+    model = small(Model, architecture="convolutional").fit(X, y)
+    down = (16 * 16 + 16) + (16 * 16 * 32 + 32) + (32 * 4 + 1) * 5 + (5 + 1) * 3
+    up = (3 + 1) * 5 + (5 + 1) * 32 * 4 + (32 * 16 * 16 + 16) + (16 * 16 + 1)
+    assert model.n_parameters_ == down + up + extra == sum(part.size for part in weights(model))
+    Z, (drawn, _) = model.transform(X, y), model.sample(4, random_state=0)
+    assert (Z.shape, Z.dtype, drawn.shape, drawn.dtype) == ((60, 3), np.float32, (4, 64), np.float32)
+    again = pickle.loads(pickle.dumps(small(Model, architecture="convolutional").fit(X, y)))
+    assert_array_equal(again.sample(4, random_state=0)[0], drawn)
+    if Model is CVAE:
+        assert np.abs(model.inverse_transform(Z, 1) - model.inverse_transform(Z, 4)).max() > 1e-4
+        assert np.abs(model.transform(X, 1) - model.transform(X, 4)).max() > 1e-4
+
+
+def test_convolutions_do_to_a_moved_stroke_what_they_did_where_it_was():
+    X, y = rows(d=32 * 32)
+    convolutions = small(Autoencoder, architecture="convolutional").fit(X, y).encoder_[0].network[:-1]
+    image = np.zeros((2, 32, 32), np.float32)
+    image[0, 14, 10] = image[1, 14, 14] = 1  # two layers of stride 2: four pixels are one place
+    with torch.inference_mode():
+        here, there = convolutions(torch.tensor(image.reshape(2, -1))).numpy()
+    assert_allclose(here[:, 1:-1, 1:-2], there[:, 1:-1, 2:-1], atol=1e-6)  # float32; the frame is seen at the rim
+    assert np.abs(here - there).max() > 1e-3
+
+
 def test_without_torch_linvae_works_and_a_deep_fit_names_the_command():
     code = """
 import sys
@@ -338,9 +458,15 @@ try:
     VAE().fit([[0.0, 1.0]])
 except ModuleNotFoundError as error:
     print(error)
+from linvae.flow import FlowMatching
+try:
+    FlowMatching().fit([[0.0] * 16] * 2, [0, 1])
+except ModuleNotFoundError as error:
+    print(error)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert 'VAE needs torch and tqdm: python -m pip install "linvae[deep]"' in done.stdout
+    assert "FlowMatching needs torch and tqdm" in done.stdout
     assert "CPU build" in done.stdout
 
 

@@ -34,6 +34,7 @@ EXTRAS = {
     "distributed": "dask",
     "linvae.dask": "dask",
     "linvae.deep": "deep",
+    "linvae.flow": "deep",
     "numba": "fast",
     "pyarrow": "stores",
     "torch": "deep",

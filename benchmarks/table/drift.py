@@ -17,10 +17,11 @@ from . import families
 # finalists, 5 % over four seeds after two passes.  Of the other scores we know one training only.
 RETRAINED = 0.05
 RETRAINED_OTHERWISE = 0.25
-SHARES = {"nn_accuracy", "forest_accuracy", "forest_cut", "coverage"}
+SHARES = {"nn_accuracy", "forest_accuracy", "forest_cut", "coverage", "precision", "recall", "coverage_seen"}
+SHARES |= {"tstr", "tstr_forest", "read_as_asked"}
 SHARE_ERROR = 3 * 0.5 / np.sqrt(4000)  # three standard errors of a share of 4,000 images, at one half
 DIGITS = 1e-4  # relative: six digits are kept, and linear algebra differs in the last ones
-ARGUMENTS = ("data", "seed", "family", "row", "kind", "k", "epochs", "hidden", "setting")
+ARGUMENTS = ("data", "seed", "family", "row", "kind", "k", "epochs", "hidden", "setting", "training")
 
 
 def name_of(kind: str, entry: dict[str, Any]) -> str:

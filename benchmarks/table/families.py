@@ -25,6 +25,8 @@ from linvae import (
     VariationalMMLR,
 )
 
+from .parts import ClassKernels, MixtureOfPCA
+
 LATENTS = {"standard normal": StandardNormal(), "class Gaussian": ClassGaussian()}
 
 DECODERS = {
@@ -37,8 +39,10 @@ DECODERS = {
 
 
 def latent_of(words: str, seed: int = 0) -> Any:
-    """Return the distribution of that name: one of LATENTS, or "mixture 10"."""
-    return clone(LATENTS[words]) if words in LATENTS else ClassMixture(int(words.split()[-1]), random_state=seed)
+    """Return the distribution of that name: one of LATENTS, "kernels", or "mixture 10"."""
+    if words in LATENTS:
+        return clone(LATENTS[words])
+    return ClassKernels() if words == "kernels" else ClassMixture(int(words.split()[-1]), random_state=seed)
 
 
 def linear(
@@ -61,45 +65,118 @@ def pooled(k: int, encoder: Any = PPCA, standardize: bool = False) -> LinearGene
     return LinearGenerativeModel(encoder(k), MMLR(), StandardNormal(), "none", standardize, clip=(0.0, 1.0))
 
 
-def network(kind: str, k: int, epochs: int, seed: int = 0, hidden: int = 400) -> Any:
-    """Return a network whose codes get a distribution afterwards, by `with_latent`; batches of 32 images."""
-    from linvae.deep import CVAE, VAE, Autoencoder
+def network(kind: str, seed: int = 0, k: int = 16, **training: Any) -> Any:
+    """Return a network; the codes of those that have some get a distribution afterwards, by `with_latent`.
 
-    words = {"n_components": k, "n_epochs": epochs, "hidden": hidden, "batch_size": 32, "random_state": seed}
-    if kind == "CVAE":
-        return CVAE(**words)
-    return {"VAE": VAE, "autoencoder": Autoencoder}[kind](**words, latent=ClassGaussian())
+    It is trained until the loss of held-out images rests, but for no more passes than `MOST_PASSES`.
+    """
+    from linvae.deep import CVAE, VAE, Autoencoder
+    from linvae.flow import FlowMatching
+
+    words = {"n_epochs": MOST_PASSES[kind], "random_state": seed} | training
+    if kind == "flow matching":
+        return FlowMatching(**words)
+    words |= {"n_components": k, "latent": ClassGaussian()}
+    if kind.startswith("convolutional"):
+        words |= {"architecture": "convolutional", "hidden": 128}
+    return {"VAE": VAE, "CVAE": CVAE, "autoencoder": Autoencoder}[kind.split()[-1]](**words)
 
 
 def with_latent(model: Any, latent: str, X: Any, y: Any, seed: int = 0) -> Any:
     """Give a trained network the distribution of that name, fitted to the codes of the training images."""
-    if type(model).__name__ != "CVAE":  # whose N(0, I) needs no fitting
+    if hasattr(model, "transform"):  # the flow has no codes
         model.latent_ = latent_of(latent, seed).fit(model.transform(X, y), y)
     return model
 
 
-# Six tries for each family, all scored on the same validation images.  LDA has no more than nine codes.  A network is
-# trained once for each setting; families that differ in the distribution alone share it.
-KS = [{"k": k} for k in (2, 4, 8, 16, 32, 64)]
-SIZES = [{"k": k, "epochs": epochs} for k in (4, 8, 16) for epochs in (10, 30)]
-MIXES = [{"k": k, "latent": f"mixture {parts}"} for k in (4, 8, 16) for parts in (10, 30)]
-DEEP_MIXES = [{"epochs": 30} | mix for mix in MIXES]
+# Nine tries for each family, all scored on the same validation images, and five or two for the dearest.  LDA has no
+# more than nine codes.  A network is trained once for each setting; families that differ in the distribution alone
+# share it.
+KS = [{"k": k} for k in (1, 2, 4, 8, 16, 32, 64, 128, 256)]
+CODES = [{"k": k} for k in (2, 4, 6, 8, 12, 16, 24, 32, 64)]
+BETAS = [{"beta": beta} for beta in (0.0, 0.1, 0.3, 0.6, 1.0, 2.0, 3.0, 5.0, 10.0)]
+FEW_CODES = [{"k": k} for k in (4, 8, 16, 32, 64)]
+FEW_BETAS = [{"beta": beta} for beta in (0.1, 0.6, 1.0, 2.0, 5.0)]
+MIXES = [f"mixture {parts}" for parts in (3, 10, 30)]
+N_TRIES = 9
+FEWER_TRIES = {"convolutional": 5, "flow matching": 2}  # by the first word of a family
 FAMILIES: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "the talk's recipe": ("linear", KS),
     "pooled PPCA, N(0, I)": ("linear", KS),
-    "LDA + class Gaussian": ("linear", [{"k": k} for k in range(4, 10)]),
+    "LDA + class Gaussian": ("linear", [{"k": k} for k in range(1, 10)]),
     "PCA + class Gaussian": ("linear", KS),
     "class PCA + class Gaussian": ("linear", KS),
-    "class PCA + class mixture": ("mixtures", MIXES),
-    "VAE": ("deep", SIZES),
-    "CVAE": ("deep", SIZES),
-    "VAE + class Gaussian": ("deep", SIZES),
-    "VAE + class mixture": ("deep", DEEP_MIXES),
-    "autoencoder + class Gaussian": ("deep", SIZES),
-    "autoencoder + class mixture": ("deep", DEEP_MIXES),
-}
+    "class PCA + class mixture": ("mixtures", [{"k": k, "latent": mix} for k in (8, 16, 32) for mix in MIXES]),
+    "class mixture of PCAs": ("mixtures", [{"k": k, "parts": parts} for k in (2, 4, 8) for parts in (5, 10, 30)]),
+    "class PCA + class kernels": ("mixtures", [setting | {"latent": "kernels"} for setting in KS]),
+    "VAE": ("deep", BETAS),
+    "CVAE": ("deep", BETAS),
+    "VAE + class Gaussian": ("deep", BETAS),
+    "CVAE + class Gaussian": ("deep", BETAS),
+    "VAE + class mixture": ("deep", [{"beta": beta, "latent": mix} for beta in (0.1, 0.3, 1.0) for mix in MIXES]),
+    "autoencoder + class Gaussian": ("deep", CODES),
+    "autoencoder + class mixture": ("deep", [{"k": k, "latent": mix} for k in (8, 16, 32) for mix in MIXES]),
+    "convolutional VAE": ("deep", FEW_BETAS),
+    "convolutional CVAE": ("deep", FEW_BETAS),
+    "convolutional CVAE + class Gaussian": ("deep", FEW_BETAS),
+    "convolutional autoencoder + class Gaussian": ("deep", FEW_CODES),
+    "convolutional autoencoder + class mixture": (
+        "deep", [{"k": k, "latent": f"mixture {n}"} for k, n in ((16, 10), (8, 30), (16, 30), (32, 30), (16, 3))],
+    ),
+    "flow matching": ("deep", [{"learning_rate": 1e-3}, {"learning_rate": 2e-3}]),
+}  # fmt: skip
+MOST_PASSES = {
+    "VAE": 100, "CVAE": 100, "autoencoder": 100,
+    "convolutional VAE": 40, "convolutional CVAE": 40, "convolutional autoencoder": 40, "flow matching": 25,
+}  # fmt: skip
+TRIED_PASSES = MOST_PASSES | {  # the dear networks are tried in shorter trainings
+    "convolutional VAE": 20, "convolutional CVAE": 20, "convolutional autoencoder": 20, "flow matching": 10,
+}  # fmt: skip
 
-# Rivals at k = 16: quality against the processor's seconds, from one epoch on, and at the size of ten PCAs.
+
+def tries_of(family: str) -> int:
+    """Return how many settings a family tries."""
+    return next((n for word, n in FEWER_TRIES.items() if family.startswith(word)), N_TRIES)
+
+
+def trained_settings() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the kind and setting of every network that some family tries, each once, the dear ones first."""
+    seen = []
+    for family, (how, settings) in reversed(FAMILIES.items()):
+        for setting in settings if how == "deep" else ():
+            kind, training = family.split(" + ")[0], without_latent(setting)
+            if (kind, training) not in seen:
+                seen.append((kind, training))
+                yield kind, training
+
+
+def without_latent(setting: dict[str, Any]) -> dict[str, Any]:
+    """Return what a setting says of the network."""
+    return {key: value for key, value in setting.items() if key != "latent"}
+
+
+def at_an_edge(family: str, setting: dict[str, Any]) -> list[str]:
+    """Return the names of what stands at the least or the largest value that the family tried, and could go further."""
+    found = []
+    for name, value in setting.items():
+        tried = sorted({amount(other[name]) for other in FAMILIES[family][1]})
+        if len(tried) > 1 and amount(value) in {tried[0], tried[-1]} - ENDS.get(name, set()):
+            found.append(name)
+    return [] if family.startswith("LDA") else found  # which tried all that there are
+
+
+# There is no less than one code and no weight below 0.  More parts always gain in W1, until each is an image that is
+# remembered; so they stop at 30, with some twenty images each.
+ENDS = {"k": {1.0}, "beta": {0.0}, "parts": {30.0}, "latent": {30.0}}
+
+
+def amount(value: Any) -> float:
+    """Return a value of a setting as a number: 30 for "mixture 30"."""
+    number = str(value).split()[-1]
+    return float(number) if number != "kernels" else 0.0
+
+
+# Rivals at k = 16: quality against the processor's seconds, from one pass on, and at the size of ten PCAs.
 NETWORKS = {"VAE": list(LATENTS), "CVAE": ["standard normal"], "autoencoder": ["class Gaussian"]}
 EPOCHS = (1, 2, 5, 10, 20, 40)
 SMALL = 160  # hidden units with which a network of k = 16 needs about as many numbers to draw as a PCA for each class
@@ -108,8 +185,10 @@ CURVES = ("the talk's recipe", "PCA + class Gaussian", "class PCA + class Gaussi
 CURVE_KS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
-def linear_member(family: str, k: int, latent: str = "class Gaussian", seed: int = 0) -> LinearGenerativeModel:
+def linear_member(family: str, k: int, latent: str = "class Gaussian", parts: int = 1, seed: int = 0) -> Any:
     """Return one linear model of a family."""
+    if family == "class mixture of PCAs":
+        return MixtureOfPCA(k, parts, random_state=seed)
     if family == "the talk's recipe":
         return LinearGenerativeModel.from_talk(k).set_params(clip=(0.0, 1.0))
     if family == "pooled PPCA, N(0, I)":
@@ -127,12 +206,17 @@ def kind_and_latent(family: str, setting: dict[str, Any]) -> tuple[str, str]:
     return kind, setting.get("latent", "standard normal" if family == kind else "class Gaussian")
 
 
+def reads_labels(family: str) -> bool:
+    """Tell whether a model of the family draws an image of the class that it is asked for."""
+    return family not in ("VAE", "convolutional VAE", "pooled PPCA, N(0, I)")
+
+
 def fitted(family: str, setting: dict[str, Any], X: Any, y: Any, seed: int = 0) -> tuple[Any, float]:
     """Return a fitted model of a family and the processor's seconds."""
     start = time.process_time()
     if FAMILIES[family][0] == "deep":
         kind, latent = kind_and_latent(family, setting)
-        model = network(kind, setting["k"], setting["epochs"], seed).fit(X, y)
+        model = network(kind, seed, **without_latent(setting)).fit(X, y)
         return with_latent(model, latent, X, y, seed), time.process_time() - start
     return linear_member(family, **setting, seed=seed).fit(X, y), time.process_time() - start
 
@@ -163,6 +247,12 @@ def n_parameters(model: Any) -> tuple[int, int]:
     A decoder that is its encoder's transpose counts once.  A posterior of coefficients that is drawn from adds its
     standard deviations, which all pixels share.
     """
+    if isinstance(model, MixtureOfPCA):
+        drawing, both = n_parameters(model.model_)
+        n_parts = len(model.model_.classes_)  # a share each, and a centre to encode by
+        return drawing + n_parts, both + n_parts * (1 + model.model_.n_features_in_)
+    if hasattr(model, "network_"):
+        return model.n_parameters_, model.n_parameters_
     latent = model.latent_
     k, groups = latent.n_features_in_, len(latent.classes_)
     extra = 0
@@ -170,6 +260,8 @@ def n_parameters(model: Any) -> tuple[int, int]:
         extra = groups * (k + k * (k + 1) // 2)
     elif isinstance(latent, ClassMixture):
         extra = groups * latent.n_components * (1 + k + k * (k + 1) // 2)
+    elif isinstance(latent, ClassKernels):
+        extra = sum(k * (1 + density.tree_.data.shape[0]) for density in latent.kernels_.values())
     if hasattr(model, "n_parameters_"):
         drawing = sum(part.numel() for part in model.decoder_.parameters())
         return drawing + extra, model.n_parameters_ + extra

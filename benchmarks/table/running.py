@@ -67,7 +67,7 @@ def work(path: Path, job: Job, made_by: str) -> dict[str, Any]:
 
 def warm_up() -> None:
     """Train on two rows, so that no timed fit pays for what torch does once in a process."""
-    families.network("CVAE", 2, 1).fit(np.eye(2, 9, dtype=np.float32), [0, 1])
+    families.network("CVAE", n_epochs=1, patience=None).fit(np.eye(2, 9, dtype=np.float32), [0, 1])
 
 
 def run_all(pool: ProcessPoolExecutor, cache: Path, jobs: list[Job], words: str) -> list[tuple[str, dict[str, Any]]]:

@@ -26,8 +26,8 @@ IMAGES = FOLDER / "results.npz"
 SPEED = FOLDER / "speed.json"
 
 DATA = ("mnist", "fashion")
-KINDS = ("try", "floor", "controls", "grid", "curve", "budget", "final")
-SETTINGS = {"data", "seed", "family", "setting", "row", "kind", "k", "epochs", "hidden", "refused"}
+KINDS = ("try", "floor", "controls", "grid", "curve", "budget", "final", "again")
+SETTINGS = {"data", "seed", "family", "setting", "row", "kind", "k", "epochs", "hidden", "training", "refused"}
 
 
 class Floor(NamedTuple):
@@ -48,7 +48,7 @@ def jobs(kind: str, data: str | None = None) -> list[dict[str, Any]]:
 
     Parameters
     ----------
-    kind : "try", "floor", "controls", "grid", "curve", "budget" or "final"
+    kind : "try", "floor", "controls", "grid", "curve", "budget", "final" or "again"
     data : "mnist", "fashion" or None
 
     Raises
@@ -59,7 +59,7 @@ def jobs(kind: str, data: str | None = None) -> list[dict[str, Any]]:
     check_choice("kind", kind, KINDS)
     if data is not None:
         check_choice("data", data, DATA)
-    return [job for job in kept()[kind] if data in (None, job["data"])]
+    return [job for job in kept().get(kind, []) if data in (None, job["data"])]
 
 
 def floor(data: str) -> Floor:
@@ -82,6 +82,17 @@ def controls(data: str) -> dict[str, dict[str, Any]]:
 def finalists(data: str) -> dict[str, dict[str, Any]]:
     """Return the best setting of each family with its scores on the test images, by the name of the family."""
     return {job["family"]: job for job in jobs("final", data)}
+
+
+def trainings(data: str, family: str) -> dict[str, list[float]]:
+    """Return each score of a finalist, one draw from each training, by name; one value where nothing is random in fit.
+
+    These carry the spread of training again, which five draws of one training do not.
+    """
+    again = [job for job in jobs("again", data) if job["family"] == family]
+    first = finalists(data)[family]
+    names = set(first).intersection(*again) - SETTINGS if again else {"w1"}
+    return {name: [float(np.atleast_1d(job[name])[0]) for job in (first, *again)] for name in sorted(names)}
 
 
 def images(data: str) -> dict[str, NDArray[np.uint8]]:
@@ -151,6 +162,9 @@ def setting_of(job: dict[str, Any]) -> str:
     setting = job | job.get("setting", {}) | job.get("row", {})
     words = [f"k = {setting['k']}"] if "k" in setting else []
     words += [f"{setting['epochs']} epochs"] if "epochs" in setting else []
+    words += [f"β = {setting['beta']:g}"] if "beta" in setting else []
+    words += [f"step {setting['learning_rate']:g}"] if "learning_rate" in setting else []
+    words += [f"{setting['parts']} parts"] if "parts" in setting else []
     words += [f"{setting['hidden']} hidden units"] if "hidden" in setting else []
     words += [f"{setting['latent'].split()[-1]} Gaussians"] if "mixture" in setting.get("latent", "") else []
     words += [f"{setting['scale']} pixels"] if "scale" in setting else []
