@@ -1,4 +1,4 @@
-"""The kept results of `make bench` hold what the chapter on scale says, and were not edited by hand."""
+"""The kept results of `make bench` hold what the chapters on scale and wide images say, and were not edited by hand."""
 
 import importlib.util
 from pathlib import Path
