@@ -248,9 +248,9 @@ class VAE(_DeepGenerativeModel):
         From image to m(x) and ln s(x)^2, and from code to the logits of the pixels; a label comes behind the input.
     latent_ : distribution
         Of the code, from `linvae.latent`.
-    loss_trace_ : array (n_iter_,)
+    loss_trace_ : array (passes,)
         Mean loss of each pass, as the weights moved through it; nats an image.
-    validation_trace_ : array (n_iter_,)
+    validation_trace_ : array (passes,)
         Mean loss of the images held out, after each pass; NaN where none were.
     n_iter_ : int
         Passes made.

@@ -44,7 +44,7 @@ class FlowMatching(TrainedByAdam):
     ----------
     network_ : torch module
         v(x, t, class number), at x of shape (n, 1, side, side) in [-1, 1].
-    loss_trace_, validation_trace_ : array (n_iter_,)
+    loss_trace_, validation_trace_ : array (passes,)
         Loss of each pass, summed over the d pixels.
     n_iter_, n_parameters_, classes_, class_counts_, n_features_in_
         As in `linvae.deep.VAE`.
