@@ -21,7 +21,7 @@ def labelled(n=300, d=7, seed=0):
     return rng.normal(size=(n, d)) @ rng.normal(size=(d, d)) + 3 * rng.normal(size=(3, d))[y], y
 
 
-@pytest.mark.statement("C8")
+@pytest.mark.statement("C10")
 def test_the_posterior_of_the_code_is_gaussian_conditioning_for_any_rotation():
     X, _ = labelled()
     ppca = PPCA(3).fit(X)
