@@ -13,6 +13,6 @@ def assert_same_moments(found, expected):
 
 
 def pooled_costs(variances):
-    """Return the cost W_2^2 of N(0, I) with PCA's one decoder for every k from 0 on, by C28."""
+    """Return the cost W_2^2 of N(0, I) with PCA's one decoder for every k from 0 on, by C51."""
     modes = np.r_[0, np.cumsum((np.sqrt(variances) - 1) ** 2)]
     return modes + np.sum(variances) - np.r_[0, np.cumsum(variances)]

@@ -34,7 +34,7 @@ def test_reconstruction_by_pca_never_gets_worse_with_k_where_class_decoders_and_
         made = LinearGenerativeModel.from_talk(k).fit(X, y).reconstruct(T, T_labels).clip(0, 1)
         clipped.append(np.mean(np.sum((made - T) ** 2, axis=1)))
     assert clipped[1] < clipped[0]  # a few wild pixels
-    # Generation: what C28 says of the pooled decoder on raw pixels.
+    # Generation: what C51 says of the pooled decoder on raw pixels.
     costs = pooled_costs(np.linalg.eigvalsh(Moments.of(X).covariance)[::-1].clip(0))
     best = int(np.argmin(costs))
     assert 16 < best < 64

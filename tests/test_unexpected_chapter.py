@@ -1,4 +1,4 @@
-"""The chapter on the talk's Figure 5: statements C28 and C46; ledger L9, L15, L16."""
+"""The chapter on the talk's Figure 5: statements C28, C46 and C51; ledger L9, L15, L16."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def gaussian(mean, B):
     return Moments(1, mean, B @ B.T)
 
 
-@pytest.mark.statement("C28")
+@pytest.mark.statement("C51")
 def test_the_cost_of_a_standard_normal_is_a_sum_over_modes(digits):
     X_digits, y_digits = digits
     for X, y, ks in ((*labelled(), (1, 3, 6)), (X_digits, y_digits, (16, 64))):
@@ -49,7 +49,7 @@ def test_the_cost_of_a_standard_normal_is_a_sum_over_modes(digits):
             assert gaussian_w2(made, real) ** 2 == pytest.approx(costs[k], rel=1e-8)  # an eigh of d pixels, squared
 
 
-@pytest.mark.statement("C28")
+@pytest.mark.statement("C51")
 def test_a_mode_helps_if_and_only_if_its_variance_is_above_a_quarter():
     V = np.linalg.qr(np.random.default_rng(1).normal(size=(6, 6)))[0]
     variances = np.array([3.0, 0.9, 0.26, 0.24, 0.1, 0.0])
@@ -60,7 +60,7 @@ def test_a_mode_helps_if_and_only_if_its_variance_is_above_a_quarter():
     assert np.argmin(costs) + 1 == np.sum(variances > 0.25)
 
 
-@pytest.mark.statement("C28")
+@pytest.mark.statement("C51")
 def test_a_coin_is_no_gaussian_and_asks_for_more_than_a_quarter():
     def cost(variance):  # of N(0, 1) against +-sqrt(variance), by quantiles
         u = (np.arange(200_000) + 0.5) / 200_000
@@ -74,31 +74,35 @@ def test_a_coin_is_no_gaussian_and_asks_for_more_than_a_quarter():
 
 
 @pytest.mark.statement("C28")
-def test_the_gain_of_a_class_decoder_is_read_off_its_code_covariance():
+def test_a_direction_is_loud_by_the_share_of_the_left_over_that_its_codes_predict():
     X, y = labelled()
     model = LinearGenerativeModel(PCA(4), MMLR(), StandardNormal()).fit(X, y)
+    V = model.encoder_.components_.T
     for label, real in Moments.by_class(X, y).items():
         cross, decoder = model.cross_moments_[label], model.decoders_[label]
         B, b = decoder.coef_, decoder.intercept_
-        s, U = np.linalg.eigh(cross.Szz / cross.n)
-        K = (cross.Szx / cross.n).T
-        assert np.sum(B**2) == pytest.approx(np.sum(np.sum((K @ U) ** 2, axis=0) / s**2), rel=1e-9)
-        assert_allclose(b, real.mean - B @ cross.mean_z, atol=1e-10)
+        widths, U = np.linalg.eigh(cross.Szz / cross.n)
+        # The share, without the decoder: how much of the left-over each code predicts when it is the only one.
+        images = X[y == label] - real.mean
+        codes, left_over = images @ V @ U, images - images @ V @ V.T
+        t = np.sum(left_over**2) / len(images)
+        slopes = [np.linalg.lstsq(codes[:, [j]], left_over)[0] for j in range(4)]
+        shares = np.array([np.sum((codes[:, [j]] @ slopes[j]) ** 2) for j in range(4)]) / np.sum(left_over**2)
+        assert_allclose(np.sum((B @ U) ** 2, axis=0), 1 + shares * t / widths, rtol=1e-9)
+        # Part 2: with the class Gaussian the mean is right, and there is never too much variance.
+        made = gaussian(b + B @ cross.mean_z, B @ U * np.sqrt(widths))
+        assert np.trace(made.covariance) == pytest.approx(np.sum(widths + shares * t), rel=1e-9)
+        assert np.trace(real.covariance) == pytest.approx(np.sum(widths) + t, rel=1e-9)
+        assert_allclose(made.mean, real.mean, atol=1e-10)
+        assert np.linalg.eigvalsh(real.covariance - made.covariance).min() > -1e-10
+        # Part 3, and the exact cost of which it is a lower bound.
         shift = np.sum((b - real.mean) ** 2)
-        assert shift == pytest.approx(np.sum((B @ cross.mean_z) ** 2), rel=1e-9)
-        # Part 1, and the lower bound of part 2.
         values, vectors = np.linalg.eigh(real.covariance)
         root = vectors * np.sqrt(values)
         shared = np.linalg.svd(root.T @ B, compute_uv=False).sum()
         cost = shift + np.sum(B**2) + values.sum() - 2 * shared
         assert gaussian_w2(gaussian(b, B), real) ** 2 == pytest.approx(cost, rel=1e-9)
         assert cost >= shift + (np.sqrt(np.sum(B**2)) - np.sqrt(values.sum())) ** 2
-        # Part 3: with the class Gaussian the mean is right, and there is never too much variance.
-        made = gaussian(b + B @ cross.mean_z, B @ U * np.sqrt(s))
-        fitted = np.sum(np.sum((K @ U) ** 2, axis=0) / s)
-        assert np.trace(made.covariance) == pytest.approx(fitted, rel=1e-9)
-        assert_allclose(made.mean, real.mean, atol=1e-10)
-        assert np.linalg.eigvalsh(real.covariance - made.covariance).min() > -1e-10
         assert gaussian_w2(made, real) < gaussian_w2(gaussian(b, B), real)
 
 
@@ -133,7 +137,7 @@ def talk_decoder(cross, k):
     return VariationalMMLR(noise="fixed", prior="fixed", noise_variance=1.0).fit_moments(cross.leading(k))
 
 
-@pytest.mark.statement("C28", "L9")
+@pytest.mark.statement("C28", "C51", "L9")
 def test_a_pooled_decoder_gets_better_from_16_to_64_codes_and_class_decoders_get_too_loud(digits, talk_moments):
     cross, real = talk_moments
     pooled = pooled_costs(np.linalg.eigvalsh(Moments.pool(real).covariance)[::-1].clip(0))
@@ -157,6 +161,23 @@ def test_a_pooled_decoder_gets_better_from_16_to_64_codes_and_class_decoders_get
         assert along[:16].sum() > along.sum() / 2
         fitted = gaussian(d.predict(part.mean_z[None])[0], d.coef_ @ U * np.sqrt(s))
         assert gaussian_w2(fitted, real[c]) ** 2 < cost[16] / 1.3
+
+
+@pytest.mark.statement("C28", "L9")
+def test_narrow_directions_predict_as_much_of_the_left_over_as_wide_ones(digits, talk_moments):
+    cross, real = talk_moments
+    V = LinearGenerativeModel(PCA(64), MMLR(), StandardNormal(), standardize=True).fit(*digits).encoder_.components_.T
+    narrow, wide = [], []
+    for c, part in cross.items():
+        widths, U = np.linalg.eigh(part.Szz / part.n)
+        guess = np.sum(((MMLR().fit_moments(part).coef_ - V) @ U) ** 2, axis=0)
+        shares = widths * guess / (np.trace(real[c].covariance) - widths.sum())
+        assert widths[-1] > 1000 * widths[0]
+        narrow.append(shares[:16].mean() * part.n)
+        wide.append(shares[-16:].mean() * part.n)
+    # In multiples of 1 / n, which a code that has nothing to do with the left-over predicts by chance.
+    assert np.mean(narrow) > 3
+    assert 1 / 3 < np.mean(narrow) / np.mean(wide) < 1
 
 
 @pytest.mark.statement("C46")
