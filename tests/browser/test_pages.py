@@ -81,6 +81,8 @@ def tab(browser, request):
     tab.on("requestfailed", lambda request: tab.complaints.append(f"failed: {request.url} {request.failure}"))
     tab.on("request", lambda request: is_local(request.url) or tab.complaints.append(f"outside: {request.url}"))
     tab.goto(request.param.as_uri(), wait_until="load")
+    if request.param == HTML / "index.html":  # which only sends on to the landing page, after it has loaded itself
+        tab.wait_for_url("**/book/index.html", wait_until="load")
     if tab.locator(".math").count():
         tab.wait_for_function("window.MathJax && MathJax.startup && MathJax.startup.promise")
         tab.evaluate("MathJax.startup.promise")
