@@ -118,7 +118,6 @@ FAMILIES: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "autoencoder + class mixture": ("deep", [{"k": k, "latent": mix} for k in (8, 16, 32) for mix in MIXES]),
     "convolutional VAE": ("deep", FEW_BETAS),
     "convolutional CVAE": ("deep", FEW_BETAS),
-    "convolutional CVAE + class Gaussian": ("deep", FEW_BETAS),
     "convolutional autoencoder + class Gaussian": ("deep", FEW_CODES),
     "convolutional autoencoder + class mixture": (
         "deep", [{"k": k, "latent": f"mixture {n}"} for k, n in ((16, 10), (8, 30), (16, 30), (32, 30), (16, 3))],
