@@ -126,25 +126,8 @@ def test_captions_and_other_pages_may_quote(tmp_path):
     assert hygiene.quoted_by_others(tmp_path / "naive.ipynb") == {("naive", "a"), ("naive", "b")}
 
 
-def test_a_chapter_of_the_old_form_meets_only_the_old_rules(tmp_path, monkeypatch):
-    monkeypatch.setattr(hygiene, "OLD_FORM", {"old"})
-    notebook = with_code("x = 1\n" * 13)
-    for stem in ("old", "fresh"):
-        nbformat.write(notebook, tmp_path / f"{stem}.ipynb")
-    old, new = (hygiene.problems(tmp_path / f"{stem}.ipynb") for stem in ("old", "fresh"))
-    assert not any("13 lines" in problem for problem in old)
-    assert any("13 lines" in problem for problem in new)
-
-
-def test_only_chapters_that_exist_are_in_the_old_form():
-    assert {path.stem for path in (ROOT / "book").glob("*.ipynb")} >= hygiene.OLD_FORM
-
-
-def test_the_linter_knows_the_same_chapters():
+def test_the_linter_knows_the_same_width():
     settings = tomllib.loads((ROOT / "book" / "ruff.toml").read_text(encoding="utf-8"))
-    listed = {f"{stem}.ipynb" for stem in hygiene.OLD_FORM}
-    assert set(settings["format"]["exclude"]) == listed
-    assert set(settings["lint"]["extend-per-file-ignores"]) == listed
     assert settings["line-length"] == hygiene.VISIBLE_COLUMNS
 
 

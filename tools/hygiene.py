@@ -16,13 +16,6 @@ import nbformat
 from nbformat import NotebookNode
 from refresh import CELL_METADATA, METADATA, ROOT
 
-# Chapters that are still in the old form: the rules of the new one do not ask them. A chapter that is told again
-# leaves this list, and the same list in book/ruff.toml. New chapters never enter it.
-OLD_FORM = {
-    "scores",
-    "verdict",
-}
-
 MAX_LINES = 25
 VISIBLE_LINES, VISIBLE_COLUMNS, VISIBLE_ASSERTS = 12, 76, 2
 IN_PARAGRAPH, IN_ITEM = 3, 5
@@ -355,8 +348,6 @@ RULES: list[Callable[[NotebookNode], Iterator[str]]] = [
     has_exercises,
     has_clean_metadata,
     names_no_machine,
-]
-NEW_RULES: list[Callable[[NotebookNode], Iterator[str]]] = [
     has_short_visible_cells,
     glues_out_of_sight,
     folds_its_setup,
@@ -389,9 +380,7 @@ def problems(path: Path) -> list[str]:
     """Return what is wrong with one chapter, one sentence each."""
     notebook = nbformat.read(path, as_version=4)
     found = [problem for rule in RULES for problem in rule(notebook)]
-    if path.stem not in OLD_FORM:
-        found += [problem for rule in NEW_RULES for problem in rule(notebook)]
-        found += quotes_what_it_glues(notebook, path.stem, quoted_by_others(path))
+    found += quotes_what_it_glues(notebook, path.stem, quoted_by_others(path))
     return [f"{path.name}: {problem}" for problem in found]
 
 

@@ -8,7 +8,6 @@ import os
 import shutil
 from pathlib import Path
 
-import hygiene
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -191,9 +190,7 @@ def test_folded_parts_open(tab):
 
 
 def test_code_of_a_chapter_needs_no_scrolling_on_a_desk(tab):
-    """With everything unfolded, also in boxes; chapters in the old form are older than their columns."""
-    if tab.page.stem in hygiene.OLD_FORM:
-        pytest.skip("a chapter in the old form")
+    """With everything unfolded, also in boxes."""
     assert tab.evaluate(WIDE_CODE) == []
 
 
