@@ -97,7 +97,16 @@ CODES = [{"k": k} for k in (2, 4, 6, 8, 12, 16, 24, 32, 64)]
 BETAS = [{"beta": beta} for beta in (0.0, 0.1, 0.3, 0.6, 1.0, 2.0, 3.0, 5.0, 10.0)]
 FEW_CODES = [{"k": k} for k in (4, 8, 16, 32, 64)]
 FEW_BETAS = [{"beta": beta} for beta in (0.1, 0.6, 1.0, 2.0, 5.0)]
-MIXES = [f"mixture {parts}" for parts in (3, 10, 30)]
+CODES_AND_PARTS = [
+    {"k": k, "latent": f"mixture {parts}"}
+    for k, many in ((4, (10, 30)), (8, (3, 10, 30)), (16, (10, 30)), (32, (10, 30)))
+    for parts in many
+]
+BETA_AND_PARTS = [
+    {"beta": beta, "latent": f"mixture {parts}"}
+    for beta, many in ((0.3, (10, 30)), (1.0, (3, 10, 30)), (2.0, (3, 10, 30)), (3.0, (30,)))
+    for parts in many
+]
 N_TRIES = 9
 FEWER_TRIES = {"convolutional": 5, "flow matching": 2}  # by the first word of a family
 FAMILIES: dict[str, tuple[str, list[dict[str, Any]]]] = {
@@ -106,16 +115,16 @@ FAMILIES: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "LDA + class Gaussian": ("linear", [{"k": k} for k in range(1, 10)]),
     "PCA + class Gaussian": ("linear", KS),
     "class PCA + class Gaussian": ("linear", KS),
-    "class PCA + class mixture": ("mixtures", [{"k": k, "latent": mix} for k in (8, 16, 32) for mix in MIXES]),
-    "class mixture of PCAs": ("mixtures", [{"k": k, "parts": parts} for k in (2, 4, 8) for parts in (5, 10, 30)]),
+    "class PCA + class mixture": ("mixtures", CODES_AND_PARTS),
+    "class mixture of PCAs": ("mixtures", [{"k": k, "parts": parts} for k in (1, 2, 4) for parts in (5, 10, 30)]),
     "class PCA + class kernels": ("mixtures", [setting | {"latent": "kernels"} for setting in KS]),
     "VAE": ("deep", BETAS),
     "CVAE": ("deep", BETAS),
     "VAE + class Gaussian": ("deep", BETAS),
     "CVAE + class Gaussian": ("deep", BETAS),
-    "VAE + class mixture": ("deep", [{"beta": beta, "latent": mix} for beta in (0.1, 0.3, 1.0) for mix in MIXES]),
+    "VAE + class mixture": ("deep", BETA_AND_PARTS),
     "autoencoder + class Gaussian": ("deep", CODES),
-    "autoencoder + class mixture": ("deep", [{"k": k, "latent": mix} for k in (8, 16, 32) for mix in MIXES]),
+    "autoencoder + class mixture": ("deep", CODES_AND_PARTS),
     "convolutional VAE": ("deep", FEW_BETAS),
     "convolutional CVAE": ("deep", FEW_BETAS),
     "convolutional autoencoder + class Gaussian": ("deep", FEW_CODES),
