@@ -1,6 +1,6 @@
 """Scores: known answers, bounds, what the controls get on real digits, bad input.
 
-Statement C30; slips L11, L12.
+Statements C30, C47; slips L11, L12.
 """
 
 from itertools import permutations
@@ -294,6 +294,31 @@ def test_a_frechet_distance_adds_the_squares_of_shifts_and_of_differences_of_dev
     X, Y = of_moments(40, np.zeros(3), s), of_moments(70, m, t, seed=1)
     assert frechet_distance(X, Y) == pytest.approx(m @ m + np.sum((s - t) ** 2), rel=1e-10)
     assert frechet_distance(X, X + m) == pytest.approx(m @ m, rel=1e-10)
+
+
+@pytest.mark.statement("C47")
+@pytest.mark.parametrize("rank", [1, 3])
+def test_two_pictures_a_direction_have_frechet_distance_zero_to_any_features_of_these_moments(rank):
+    rng = np.random.default_rng(rank)
+    features = rng.exponential(size=(500, rank)) @ rng.normal(size=(rank, 5)) + 3  # far from Gaussian
+    values, vectors = np.linalg.eigh(np.cov(features.T, ddof=0))
+    steps = (np.sqrt(rank * values.clip(0)) * vectors)[:, -rank:].T
+    few = features.mean(axis=0) + np.vstack([steps, -steps])
+    assert len(few) == 2 * rank
+    size = np.trace(np.cov(features.T, ddof=0))
+    assert abs(frechet_distance(few, features)) < 1e-12 * size  # rounding
+    # the nearest wrong points: a step of one standard deviation along each direction
+    wrong = features.mean(axis=0) + np.vstack([steps, -steps]) / np.sqrt(rank)
+    assert rank == 1 or frechet_distance(wrong, features) > 0.1 * size
+
+
+@pytest.mark.statement("C47")
+def test_a_frechet_distance_takes_a_filled_gap_for_perfect_and_precision_does_not():
+    rng = np.random.default_rng(0)
+    heaps = rng.choice([-2.0, 2.0], size=(2, 1000, 1)) * [1, 0] + rng.normal(0, 0.3, (2, 1000, 2))
+    filled = rng.multivariate_normal(heaps[0].mean(axis=0), np.cov(heaps[0].T), 1000)
+    assert frechet_distance(filled, heaps[1]) < 0.03  # 0.01 is what 1,000 points leave; the heaps are 4 apart
+    assert precision(filled, heaps[1]) < 0.7 < 0.9 < precision(heaps[0], heaps[1])
 
 
 def test_the_frechet_distance_is_the_formula_with_matrix_roots():
