@@ -49,7 +49,9 @@ TALK = ":::{{talk}} slide 3\n:row: 4\n\n{}\n:::"
 OF_A_RUN = {hygiene.was_run, hygiene.shows_pictures, hygiene.has_clean_metadata}  # the example has not been run
 
 
-@pytest.mark.parametrize("rule", [rule for rule in hygiene.RULES if rule not in OF_A_RUN], ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize(
+    "rule", [rule for rule in hygiene.RULES if rule not in OF_A_RUN], ids=lambda rule: rule.__name__
+)
 def test_the_example_keeps_every_rule(rule):
     assert list(rule(example.chapter())) == []
 

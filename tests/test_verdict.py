@@ -7,6 +7,26 @@ from linvae.book import results
 
 ERROR = 0.5 / np.sqrt(4000)  # of a share of 4,000 images, at one half
 
+TALK, OWN, MIX = "the talk's recipe", "class PCA + class Gaussian", "class PCA + class mixture"
+AUTO, CONV = "autoencoder + class mixture", "convolutional autoencoder + class mixture"
+
+
+def trained(data, family, score):
+    """Return a score of each training of a finalist."""
+    return np.array(results.trainings(data, family).get(score) or results.finalists(data)[family][score])
+
+
+def spread(data, family, score="w1"):
+    """Return the standard deviation over trainings, 0 for a fit with nothing random in it."""
+    return np.std(results.trainings(data, family)[score], ddof=1) if results.trainings(data, family).get(score) else 0.0
+
+
+def as_close_as(data, family, rival):
+    """Return whether a family is as close to real images by W1 as a rival, as D2 has it."""
+    gaps = [np.mean(trained(data, name, "w1")) for name in (family, rival)]
+    s = [np.nan_to_num(spread(data, name)) if trained(data, name, "w1").size > 1 else 0.0 for name in (family, rival)]
+    return gaps[0] <= gaps[1] + 2 * np.hypot(*s)
+
 
 @pytest.mark.statement("D2")
 @pytest.mark.parametrize("data", results.DATA)
@@ -21,7 +41,55 @@ def test_real_images_are_at_the_floor_and_pass_the_forest_and_ten_class_medians_
     assert medians["forest_accuracy"] > 0.9
 
 
+@pytest.mark.statement("D2")
+@pytest.mark.parametrize("data", results.DATA)
+def test_by_the_definition_of_close_the_talks_recipe_is_as_close_as_no_network_and_the_linear_mixture_as_a_vae(data):
+    for family in results.finalists(data):
+        if "autoencoder" in family or "VAE" in family or "flow" in family:
+            assert not as_close_as(data, TALK, family)
+    assert as_close_as(data, MIX, "VAE")
+    assert as_close_as(data, CONV, MIX)
+
+
 @pytest.mark.statement("L17")
 def test_no_finalist_passes_the_forest_in_gray_or_in_black_and_white():
     for final in results.jobs("final"):
         assert min(final["forest_accuracy"], final["forest_cut"]) > 0.5 + 3 * ERROR
+
+
+@pytest.mark.statement("L17")
+@pytest.mark.parametrize("data", results.DATA)
+def test_the_talks_recipe_is_behind_every_network_by_every_judge_that_sees_shapes(data):
+    for family, final in results.finalists(data).items():
+        if "autoencoder" in family or "VAE" in family or "flow" in family:
+            assert np.mean(trained(data, TALK, "frechet")) > 1.2 * np.max(trained(data, family, "frechet"))
+            assert np.mean(trained(data, TALK, "recall")) < np.min(trained(data, family, "recall"))
+            if "tstr" in final:
+                assert np.mean(trained(data, TALK, "tstr")) < np.min(trained(data, family, "tstr"))
+
+
+@pytest.mark.parametrize("data", results.DATA)
+def test_the_linear_mixture_is_ahead_of_a_plain_vae_and_behind_a_convolutional_autoencoder_with_a_mixture(data):
+    for score, sign in (("w1", 1), ("frechet", 1), ("recall", -1)):
+        mix, vae, conv = (sign * trained(data, family, score) for family in (MIX, "VAE", CONV))
+        assert conv.max() < mix.min()
+        assert score == "recall" or mix.max() < vae.min()
+    seconds = [results.finalists(data)[family]["fit_seconds"] for family in (MIX, CONV)]
+    assert seconds[1] > 10 * seconds[0]
+
+
+@pytest.mark.parametrize("data", results.DATA)
+def test_judges_disagree_on_the_flow_and_the_linear_mixture(data):
+    flow, mix = "flow matching", MIX
+    assert trained(data, mix, "w1").max() < trained(data, flow, "w1").min()
+    assert trained(data, flow, "frechet").max() < trained(data, mix, "frechet").min() / 2
+    assert trained(data, flow, "recall").min() > 1.5 * trained(data, mix, "recall").max()
+    assert trained(data, mix, "tstr").min() > trained(data, flow, "tstr").max()  # read by a logistic classifier
+    medians = results.controls(data)["cluster medians"]["recall"]
+    assert abs(trained(data, mix, "recall").mean() - medians) < 0.1
+
+
+def test_a_logistic_reader_learns_from_the_linear_mixture_what_it_learns_from_real_digits_and_a_forest_does_not():
+    real = results.controls("mnist")["real"]
+    assert trained("mnist", MIX, "tstr").min() > real["tstr"] - 0.01  # 0.007 is the standard error of a share of 2,000
+    assert trained("mnist", MIX, "tstr_forest").max() < real["tstr_forest"] - 0.1
