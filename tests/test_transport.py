@@ -530,7 +530,7 @@ def test_two_samples_of_one_law_approach_each_other_slowly_and_more_so_in_more_d
 )
 def test_where_no_small_ball_is_heavy_two_samples_stay_apart_by_the_stated_length(ground, volume):
     for n in (50, 200):
-        # Uniform on a cube of three dimensions a ball of radius r holds at most its volume, so c is that of radius 1.
+        # Uniform on a cube of three dimensions a ball of radius r holds at most its volume, so a is that of radius 1.
         stated = (2 * volume * n) ** (-1 / 3) / 2
         pairs = [np.random.default_rng([s, n]).random((2, n, 3)) for s in range(20)]
         seen = [wasserstein1(*pair, ground) for pair in pairs]
@@ -543,15 +543,15 @@ def test_where_no_small_ball_is_heavy_two_samples_stay_apart_by_the_stated_lengt
 
 @pytest.mark.statement("C29")
 def test_while_copies_are_rare_gray_levels_on_a_grid_keep_the_bound():
-    # On the line with a step of 0.01 a ball of radius r >= 0.01 holds at most 2 r + 0.01 <= 3 r: c = 3, r_0 = 0.01.
-    n, c, step = 16, 3, 0.01
-    assert 2 * c * n * step <= 1
+    # On the line with a step of 0.01 a ball of radius r >= 0.01 holds at most 2 r + 0.01 <= 3 r: a = 3, r_0 = 0.01.
+    n, a, step = 16, 3, 0.01
+    assert 2 * a * n * step <= 1
     pairs = [np.random.default_rng(s).integers(0, 100, (2, n, 1)) * step for s in range(400)]
     seen = [wasserstein1(*pair) for pair in pairs]
     error = np.std(seen) / np.sqrt(len(seen))
-    assert np.mean(seen) - 4 * error > 1 / (2 * c * n) / 2
+    assert np.mean(seen) - 4 * error > 1 / (2 * a * n) / 2
     # What the proof shows, and hardly more: 0.97^16, some 0.61, of the nearest of 16 are not within one step.
-    far = np.mean([nearest_train_distance(Y, X, "cityblock") > 1 / (2 * c * n) for X, Y in pairs])
+    far = np.mean([nearest_train_distance(Y, X, "cityblock") > 1 / (2 * a * n) for X, Y in pairs])
     assert 0.5 < far < 0.7
 
 
