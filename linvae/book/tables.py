@@ -77,8 +77,8 @@ def table(
     caption : str
         What to see in it.
     digits : int, {column: int} or None
-        Decimals, of all columns or of each; a column without gets four significant digits.  Whole numbers and words
-        stay as they are, missing ones become a dash.
+        Decimals, of all columns or of each, with commas between thousands; a column without gets four significant
+        digits.  Whole numbers and words stay as they are, missing ones become a dash.
     units : {column: unit} or None
         Set beside the name of the column, such as {"seconds": "s"}.
 
@@ -134,9 +134,9 @@ def _entry(value: Any, digits: int | None) -> str:
     if isinstance(value, Integral):
         text = str(value)
     else:
-        text = f"{float(value):.4g}" if digits is None else f"{float(value):.{digits}f}"
+        text = f"{float(value):.4g}" if digits is None else f"{float(value):,.{digits}f}"
     if text.startswith("-"):  # a rounded zero has no sign
-        return MINUS + text[1:] if float(text) else text[1:]
+        return MINUS + text[1:] if float(text.replace(",", "")) else text[1:]
     return text
 
 
