@@ -1,6 +1,6 @@
 """Score every generative model of the book: make table, or python -m benchmarks.table
 
-Some 600 jobs on two processes, under two hours; needs the extras `deep` and `fast`.  Writes
+Some 600 jobs on two processes, under two hours on two cores; needs the extras `deep` and `fast`.  Writes
     linvae/data/results.json, results.npz    all results, and some drawn images of the finalists
     benchmarks/table-mnist.md, table-fashion.md    the tables of the book's appendix
 With --render it writes only the tables.  With --fresh it forgets the jobs that an earlier run has kept in build/table/;

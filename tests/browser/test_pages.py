@@ -39,6 +39,8 @@ CUT_OFF = """() => {
 }"""
 WIDE_CODE = """() => [...document.querySelectorAll("article .cell_input pre")]
   .filter(pre => pre.scrollWidth > pre.clientWidth + 1).map(pre => pre.textContent.trim().slice(0, 60))"""
+WIDE_TABLES = """() => [...document.querySelectorAll("article table.frame")]
+  .filter(table => table.scrollWidth > table.parentElement.clientWidth + 1).map(table => table.caption.innerText)"""
 SKIP_CODE = """() => [...document.querySelectorAll("article .highlight")].slice(8)
   .forEach(code => code.classList.add("code-like-the-first"))"""
 UNREACHED = """() => [...document.querySelectorAll("article pre, article div.math, article .cell_output")]
@@ -192,6 +194,10 @@ def test_folded_parts_open(tab):
 def test_code_of_a_chapter_needs_no_scrolling_on_a_desk(tab):
     """With everything unfolded, also in boxes."""
     assert tab.evaluate(WIDE_CODE) == []
+
+
+def test_tables_of_a_chapter_need_no_scrolling_on_a_desk(tab):
+    assert tab.evaluate(WIDE_TABLES) == []
 
 
 def test_dark_mode_switches(tab):
