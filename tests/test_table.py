@@ -249,8 +249,8 @@ def test_a_setting_at_an_edge_of_what_was_tried_is_named():
     of = families.at_an_edge
     assert of("VAE", {"beta": 10.0}) == ["beta"]
     assert of("VAE", {"beta": 0.0}) == of("VAE", {"beta": 1.0}) == []  # there is nothing below 0
-    assert of("class PCA + class mixture", {"k": 16, "latent": "mixture 3"}) == ["latent"]
-    assert of("class PCA + class mixture", {"k": 4, "latent": "mixture 30"}) == ["k"]  # more parts are not allowed
+    assert of("class PCA + class mixture", {"k": 16, "latent": "mixture 10"}) == ["latent"]
+    assert of("class PCA + class mixture", {"k": 2, "latent": "mixture 30"}) == ["k"]  # more parts are not allowed
     assert of("class mixture of PCAs", {"k": 2, "parts": 30}) == []
     assert of("LDA + class Gaussian", {"k": 9}) == of("LDA + class Gaussian", {"k": 1}) == []
     assert of("class PCA + class kernels", {"k": 256, "latent": "kernels"}) == ["k"]

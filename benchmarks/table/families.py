@@ -99,7 +99,7 @@ FEW_CODES = [{"k": k} for k in (4, 8, 16, 32, 64)]
 FEW_BETAS = [{"beta": beta} for beta in (0.1, 0.6, 1.0, 2.0, 5.0)]
 CODES_AND_PARTS = [
     {"k": k, "latent": f"mixture {parts}"}
-    for k, many in ((4, (10, 30)), (8, (3, 10, 30)), (16, (10, 30)), (32, (10, 30)))
+    for k, many in ((2, (30,)), (4, (10, 30)), (8, (10, 30)), (16, (10, 30)), (32, (10, 30)))
     for parts in many
 ]
 BETA_AND_PARTS = [
