@@ -163,8 +163,8 @@ def test_a_frame_has_one_row_for_each_model_data_set_and_score():
     frame = results.scores("final")
     assert list(frame.columns) == ["data", "family", "setting", "k", "score", "value", "spread", "n"]
     assert not frame.duplicated(["data", "family", "score"]).any()
-    job = results.finalists("fashion")["CVAE"]
-    (mine,) = frame.query("data == 'fashion' and family == 'CVAE' and score == 'w1'").to_dict("records")
+    job = results.finalists("fashion")["PCA + class Gaussian"]
+    (mine,) = frame.query("data == 'fashion' and family == 'PCA + class Gaussian' and score == 'w1'").to_dict("records")
     assert mine["value"] == pytest.approx(np.mean(job["w1"]), rel=1e-12)
     assert mine["spread"] == pytest.approx(np.std(job["w1"], ddof=1), rel=1e-9)
     assert (mine["n"], mine["k"]) == (5, job["setting"]["k"])

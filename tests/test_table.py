@@ -11,9 +11,6 @@ from linvae import PCA, LinearGenerativeModel, VariationalMMLR
 from linvae.book import results
 from linvae.datasets import load_mnist
 
-# The kept results are of an earlier table until `make table` has been run with these families.
-after_table = pytest.mark.skipif(not results.jobs("again"), reason="make table has not been run with these families")
-
 # Scores are kept with six digits; other linear algebra than the one that made them differs in the last of these.
 DIGITS = 1e-4
 
@@ -82,7 +79,6 @@ def test_a_finalist_agrees_with_the_kept_one_and_draws_the_kept_images():
     assert np.abs(apart).max() <= 1  # a half may round either way
 
 
-@after_table
 def test_a_network_of_two_passes_agrees_with_the_kept_one_as_one_trained_again_would():
     pytest.importorskip("torch")
     arguments = {"data": "mnist", "kind": "autoencoder", "epochs": 2, "hidden": 400}
@@ -212,13 +208,11 @@ def test_another_seed_trains_another_network_and_the_same_seed_the_same(monkeypa
 # ---------------------------------------------------------------- the kept file
 
 
-@after_table
 @pytest.mark.parametrize("data", results.DATA)
 def test_the_appendix_shows_the_results(data):
     assert rendering.page(data).read_text(encoding="utf-8") == rendering.tables(data)
 
 
-@after_table
 @pytest.mark.parametrize("data", results.DATA)
 def test_every_job_has_its_result(data):
     asked = [*jobs.first_jobs(), *jobs.final_jobs(results.jobs("try"))]
@@ -256,7 +250,6 @@ def test_a_setting_at_an_edge_of_what_was_tried_is_named():
     assert of("class PCA + class kernels", {"k": 256, "latent": "kernels"}) == ["k"]
 
 
-@after_table
 @pytest.mark.parametrize("data", results.DATA)
 def test_the_finalist_of_a_family_is_the_best_of_all_its_tries_and_at_no_edge(data):
     for family, (_, settings) in families.FAMILIES.items():
@@ -268,7 +261,6 @@ def test_the_finalist_of_a_family_is_the_best_of_all_its_tries_and_at_no_edge(da
             assert families.at_an_edge(family, chosen) == []
 
 
-@after_table
 @pytest.mark.parametrize("data", results.DATA)
 def test_every_network_was_trained_three_times_as_a_finalist(data):
     for family, (how, _) in families.FAMILIES.items():
@@ -287,14 +279,12 @@ def test_finalists_with_a_seed_are_trained_from_three(monkeypatch, counted):
     assert seeds == [1, 2]
 
 
-@after_table
 def test_every_score_has_a_spread_over_five_draws():
     for kind in ("grid", "final"):
         assert {len(job["w1"]) for job in results.jobs(kind) if job.get("family") != "flow matching"} == {5}
     assert {len(c["w1"]) for data in results.DATA for c in results.controls(data).values()} == {5}
 
 
-@after_table
 def test_the_results_say_how_many_jobs_each_state_of_the_code_has_made():
     made_by = results.kept()["about"]["made_by"]
     asked = [*jobs.first_jobs(), *jobs.final_jobs(results.jobs("try"))]
