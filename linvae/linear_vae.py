@@ -64,6 +64,12 @@ def best_bound(W: Array, noise: float, variances: Array, d: int, beta: float = 1
     return float(fit - beta * price), (seen - W @ second) / noise, float(0.5 * (missed / noise - d))
 
 
+def _lost_to_turning(W: Array, level: float) -> float:
+    """Return what independent codes lose on the posterior, which has the precision P = W'W / level + I: 0 at rest."""
+    P = W.T @ W / level + np.eye(W.shape[1])
+    return float(0.5 * (np.log(np.diag(P)).sum() - np.linalg.slogdet(P)[1]))
+
+
 class LinearVAE(AffineEncoder):
     """The linear VAE: q(z | x) = N(A (x - mu), diag s^2) and x | z ~ N(W z + mu, sigma^2 I), on one bound.
 
@@ -215,15 +221,16 @@ class LinearVAE(AffineEncoder):
             callback=lambda intermediate_result: trace.append(-intermediate_result.fun),
             options={"maxiter": self.max_iter, "maxfun": 20 * self.max_iter, "ftol": 0.0, "gtol": self.tol},
         )
-        steepest = np.abs(found.jac).max()
-        if found.nit >= self.max_iter and steepest > self.tol:
+        W, noise = decoder(found.x)
+        steepest, lost = np.abs(found.jac).max(), _lost_to_turning(W, beta * noise)
+        if steepest > self.tol and (found.nit >= self.max_iter or lost > LIVE):
             warnings.warn(
-                f"after max_iter={self.max_iter} steps the bound still has a slope of {steepest:.2g} nats an image, "
-                f"above tol={self.tol}; raise max_iter or tol",
+                f"after {found.nit} steps (max_iter={self.max_iter}) the bound still has a slope of {steepest:.2g} "
+                f"nats, above tol={self.tol}, and codes turned against each other cost {lost:.2g}; raise max_iter or "
+                "tol, or beta or the noise where variances are 1e7 times their product",
                 ConvergenceWarning,
                 stacklevel=4,
             )
-        W, noise = decoder(found.x)
         return W, noise, trace
 
     def inverse_transform(self, Z: ArrayLike) -> Array:
