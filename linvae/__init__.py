@@ -4,6 +4,7 @@ from .decoders import MMLR
 from .encoders import LDA, PCA, PPCA
 from .generative import LinearGenerativeModel
 from .latent import ClassGaussian, ClassMixture, StandardNormal
+from .linear_vae import LinearVAE
 from .moments import CrossMoments, Moments
 from .variational import VariationalMMLR
 
@@ -17,6 +18,7 @@ __all__ = [
     "ClassMixture",
     "CrossMoments",
     "LinearGenerativeModel",
+    "LinearVAE",
     "Moments",
     "StandardNormal",
     "VariationalMMLR",

@@ -28,7 +28,7 @@ SOME = 1 / 10
 """Up to this share of all eigenvectors it is quicker to find some of them than all."""
 
 
-class _AffineEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class AffineEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Share what follows from `components_` A (k, d) and `mean_` mu (d,)."""
 
     components_: Array
@@ -70,7 +70,7 @@ class _AffineEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return tags
 
 
-class _PrincipalEncoder(_AffineEncoder):
+class _PrincipalEncoder(AffineEncoder):
     """Share what PCA and PPCA read off the largest eigenvalues of the pooled covariance."""
 
     _spare = 0  # directions that must be left over
@@ -85,7 +85,7 @@ class _PrincipalEncoder(_AffineEncoder):
         variances, unseen = variances[:rank], _unseen(np.trace(C), variances[:rank])
         k = self._checked_k(variances, unseen, moments.n, len(C))
         rest = variances[k:].sum() + unseen
-        return self._learn(variances[:k].copy(), _fixed_signs(vectors[:, :k].T), rest, moments.mean, moments.n)
+        return self._learn(variances[:k].copy(), fixed_signs(vectors[:, :k].T), rest, moments.mean, moments.n)
 
     def leading(self, k: int) -> Any:
         """Return the encoder that `n_components=k` would have given, without a new fit; k is at most this one's."""
@@ -175,7 +175,7 @@ class PCA(_PrincipalEncoder):
         why = f"{cross.mean_z.size} codes of n_samples={cross.n} rows show only {rank} directions {_TOLERANCE}"
         k = _checked_n_components(self._wanted(variances, unseen), rank, why)
         rest = variances[k:].sum() + unseen
-        return self._learn(variances[:k], _fixed_signs(vectors[:, :k].T), rest, cross.mean_x, cross.n)
+        return self._learn(variances[:k], fixed_signs(vectors[:, :k].T), rest, cross.mean_x, cross.n)
 
     def _checked_k(self, variances: Array, unseen: float, n: int, d: int) -> int:
         rank = len(variances)
@@ -321,7 +321,7 @@ class PPCA(_PrincipalEncoder):
         return z @ self.loadings_.T + self.mean_ + noise
 
 
-class LDA(_AffineEncoder):
+class LDA(AffineEncoder):
     """Encode by the directions along which the classes lie furthest apart for their spread.
 
     Maximise the between-class variance of A x with A S_w A' = I, S_w the covariance within classes (divisor n).
@@ -398,7 +398,7 @@ class LDA(_AffineEncoder):
         k = _checked_n_components(
             self.n_components, limit, f"{len(class_moments)} classes span at most {limit} directions"
         )
-        self.components_ = _fixed_signs(axes[:k] @ whiten.T, scale)
+        self.components_ = fixed_signs(axes[:k] @ whiten.T, scale)
         self.mean_, self.explained_variance_ = mean, spreads[:k] ** 2
         self.classes_ = np.array(list(class_moments))
         self.n_components_, self.n_samples_, self.n_features_in_ = k, n, d
@@ -479,7 +479,7 @@ def _whitening(S: Array, scale: Array) -> Array:
     return W
 
 
-def _fixed_signs(components: Array, scale: ArrayLike = 1.0) -> Array:
+def fixed_signs(components: Array, scale: ArrayLike = 1.0) -> Array:
     """Turn each row so that its entry of largest magnitude times scale, the first of them in a tie, is positive."""
     sizes = np.abs(components * scale)
     first = (sizes >= (1 - 1e-8) * sizes.max(axis=1, keepdims=True)).argmax(axis=1)

@@ -2,7 +2,7 @@
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from linvae import LDA, MMLR, PCA, PPCA, LinearGenerativeModel, VariationalMMLR
+from linvae import LDA, MMLR, PCA, PPCA, LinearGenerativeModel, LinearVAE, VariationalMMLR
 
 
 @parametrize_with_checks(
@@ -16,6 +16,8 @@ from linvae import LDA, MMLR, PCA, PPCA, LinearGenerativeModel, VariationalMMLR
         MMLR(alpha=1.0),
         VariationalMMLR(),
         VariationalMMLR(family="mean-field", noise="per-pixel", prior="ard", tol=1e-4),
+        LinearVAE(),
+        LinearVAE(3, noise="fixed", noise_variance=0.1, beta=2.0),
         LinearGenerativeModel(),
         LinearGenerativeModel(decoder=MMLR(), conditional="none"),
     ]
