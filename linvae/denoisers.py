@@ -269,7 +269,7 @@ class LocalDenoiser(_FromImages):
 
     Notes
     -----
-    Kamb and Ganguli 2024; compare Niedoba et al. 2024.  Sums over patches are two products with a band of ones, so
+    Kamb and Ganguli 2025; compare Niedoba et al. 2025.  Sums over patches are two products with a band of ones, so
     every half-width costs the same: some 4 n_l d (side + 3) operations and n_l d exponentials for a noisy image.
     Working memory is two arrays of `BLOCK` numbers, or of d if that is more.
 

@@ -2,7 +2,16 @@
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from linvae import LDA, MMLR, PCA, PPCA, LinearGenerativeModel, VariationalMMLR
+from linvae import (
+    LDA,
+    MMLR,
+    PCA,
+    PPCA,
+    EmpiricalDenoiser,
+    GaussianDenoiser,
+    LinearGenerativeModel,
+    VariationalMMLR,
+)
 
 
 @parametrize_with_checks(
@@ -17,6 +26,8 @@ from linvae import LDA, MMLR, PCA, PPCA, LinearGenerativeModel, VariationalMMLR
         VariationalMMLR(),
         VariationalMMLR(family="mean-field", noise="per-pixel", prior="ard", tol=1e-4),
         LinearGenerativeModel(),
+        GaussianDenoiser(),
+        EmpiricalDenoiser(),
         LinearGenerativeModel(decoder=MMLR(), conditional="none"),
     ]
 )
