@@ -1,6 +1,7 @@
 """linvae: linear generative models, small and tested, under the book of the same name."""
 
 from .decoders import MMLR
+from .denoisers import EmpiricalDenoiser, GaussianDenoiser, LocalDenoiser
 from .encoders import LDA, PCA, PPCA
 from .generative import LinearGenerativeModel
 from .latent import ClassGaussian, ClassMixture, StandardNormal
@@ -17,8 +18,11 @@ __all__ = [
     "ClassGaussian",
     "ClassMixture",
     "CrossMoments",
+    "EmpiricalDenoiser",
+    "GaussianDenoiser",
     "LinearGenerativeModel",
     "LinearVAE",
+    "LocalDenoiser",
     "Moments",
     "StandardNormal",
     "VariationalMMLR",

@@ -135,14 +135,23 @@ def check_images(estimator: Any, X: Any, y: Any = "no_validation", *, reset: boo
     return validate_data(estimator, X, y, reset=reset, **options)
 
 
-def check_labelled_images(estimator: Any, X: Any, y: Any) -> tuple[Array, Array]:
+def check_labelled_images(estimator: Any, X: Any, y: Any, **options: Any) -> tuple[Array, Array]:
     """Return the images X (n, d) that an estimator is fitted on, and their labels y (n,): classes, no measurements."""
     if y is not None and not issparse(y) and not np.ma.isMaskedArray(y):
         labels = np.asarray(y)
         y = check_labels(labels, len(labels)) if labels.ndim == 1 else labels
-    images, y = check_images(estimator, X, y)
+    images, y = check_images(estimator, X, y, **options)
     check_classification_targets(y)
     return images, y
+
+
+def group_images(estimator: Any, X: Any, y: Any = None, **options: Any) -> tuple[Array, list[Hashable], list[Array]]:
+    """Return the images X (n, d), their sorted labels, and the row numbers of each; one label None where y is None."""
+    if y is None:
+        images: Array = check_images(estimator, X, **options)
+        return images, [None], [np.arange(len(images))]
+    images, y = check_labelled_images(estimator, X, y, **options)
+    return images, *group_rows(y, len(images))
 
 
 def check_codes(Z: ArrayLike, k: int) -> Array:

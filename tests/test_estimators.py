@@ -3,6 +3,16 @@
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from linvae import LDA, MMLR, PCA, PPCA, LinearGenerativeModel, LinearVAE, VariationalMMLR
+from linvae import (
+    LDA,
+    MMLR,
+    PCA,
+    PPCA,
+    EmpiricalDenoiser,
+    GaussianDenoiser,
+    LinearGenerativeModel,
+    VariationalMMLR,
+)
 
 
 @parametrize_with_checks(
@@ -19,6 +29,8 @@ from linvae import LDA, MMLR, PCA, PPCA, LinearGenerativeModel, LinearVAE, Varia
         LinearVAE(),
         LinearVAE(3, noise="fixed", noise_variance=0.1, beta=2.0),
         LinearGenerativeModel(),
+        GaussianDenoiser(),
+        EmpiricalDenoiser(),
         LinearGenerativeModel(decoder=MMLR(), conditional="none"),
     ]
 )
