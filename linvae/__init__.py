@@ -4,6 +4,7 @@ from .decoders import MMLR
 from .encoders import LDA, PCA, PPCA
 from .generative import LinearGenerativeModel
 from .latent import ClassGaussian, ClassMixture, StandardNormal
+from .mixtures import MixturePPCA, PixelLink
 from .moments import CrossMoments, Moments
 from .variational import VariationalMMLR
 
@@ -17,7 +18,9 @@ __all__ = [
     "ClassMixture",
     "CrossMoments",
     "LinearGenerativeModel",
+    "MixturePPCA",
     "Moments",
+    "PixelLink",
     "StandardNormal",
     "VariationalMMLR",
 ]

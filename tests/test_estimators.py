@@ -2,7 +2,7 @@
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from linvae import LDA, MMLR, PCA, PPCA, LinearGenerativeModel, VariationalMMLR
+from linvae import LDA, MMLR, PCA, PPCA, LinearGenerativeModel, MixturePPCA, PixelLink, VariationalMMLR
 
 
 @parametrize_with_checks(
@@ -18,6 +18,9 @@ from linvae import LDA, MMLR, PCA, PPCA, LinearGenerativeModel, VariationalMMLR
         VariationalMMLR(family="mean-field", noise="per-pixel", prior="ard", tol=1e-4),
         LinearGenerativeModel(),
         LinearGenerativeModel(decoder=MMLR(), conditional="none"),
+        MixturePPCA(1),
+        MixturePPCA(2, 1),
+        PixelLink(MixturePPCA(1), n_draws=100),
     ]
 )
 def test_scikit_learns_checks_pass(estimator, check):
