@@ -6,6 +6,7 @@ from .encoders import LDA, PCA, PPCA
 from .generative import LinearGenerativeModel
 from .latent import ClassGaussian, ClassMixture, StandardNormal
 from .linear_vae import LinearVAE
+from .mixtures import MixturePPCA, PixelLink
 from .moments import CrossMoments, Moments
 from .variational import VariationalMMLR
 
@@ -23,7 +24,9 @@ __all__ = [
     "LinearGenerativeModel",
     "LinearVAE",
     "LocalDenoiser",
+    "MixturePPCA",
     "Moments",
+    "PixelLink",
     "StandardNormal",
     "VariationalMMLR",
 ]

@@ -2,7 +2,6 @@
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from linvae import LDA, MMLR, PCA, PPCA, LinearGenerativeModel, LinearVAE, VariationalMMLR
 from linvae import (
     LDA,
     MMLR,
@@ -11,6 +10,9 @@ from linvae import (
     EmpiricalDenoiser,
     GaussianDenoiser,
     LinearGenerativeModel,
+    LinearVAE,
+    MixturePPCA,
+    PixelLink,
     VariationalMMLR,
 )
 
@@ -32,6 +34,9 @@ from linvae import (
         GaussianDenoiser(),
         EmpiricalDenoiser(),
         LinearGenerativeModel(decoder=MMLR(), conditional="none"),
+        MixturePPCA(1),
+        MixturePPCA(2, 1),
+        PixelLink(MixturePPCA(1), n_draws=100),
     ]
 )
 def test_scikit_learns_checks_pass(estimator, check):
