@@ -395,7 +395,7 @@ def sample(
     random_state: Any = None,
     progress: bool = False,
 ) -> tuple[Array, Any]:
-    """Draw n_samples images: noise of deviation sigmas[0] is added to a draft, and the flow takes it down to 0 (`follow`).
+    """Draw n_samples images: noise of deviation sigmas[0] is added to a draft, and `follow` takes it down to 0.
 
     Parameters
     ----------
