@@ -26,10 +26,9 @@ from ._checks import (
     Array,
     check_count,
     check_images,
-    check_labelled_images,
     check_positive,
     check_random_state,
-    group_rows,
+    group_images,
     known_rows,
     repeat_label,
 )
@@ -170,7 +169,7 @@ class MixturePPCA(DensityMixin, BaseEstimator):
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> MixturePPCA:
         """Fit a mixture to the images X (n, d) of each label of y (n,), or one to all of them where y is None."""
-        images, self.classes_, rows = _grouped(self, X, y)
+        images, self.classes_, rows = group_images(self, X, y)
         self._check(rows)
         self.class_counts_ = [len(part) for part in rows]
         rng = check_random_state(self.random_state)
@@ -342,7 +341,7 @@ class PixelLink(BaseEstimator):
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> PixelLink:
         """Fit the model, then the curves, on images X (n, d) and, where the model asks for them, labels y (n,)."""
         n_draws, n_levels = check_count("n_draws", self.n_draws), check_count("n_levels", self.n_levels)
-        images, classes, rows = _grouped(self, X, y)
+        images, classes, rows = group_images(self, X, y)
         self.model_ = clone(self.model).fit(X, y)
         self.classes_ = self.model_.classes_
         if self.classes_ == [None]:
@@ -371,15 +370,6 @@ class PixelLink(BaseEstimator):
         check_is_fitted(self)
         images, labels = self.model_.sample(n_samples, y, random_state=random_state)
         return self.link(images, labels), labels
-
-
-def _grouped(estimator: Any, X: ArrayLike, y: Any) -> tuple[Array, list[Hashable], list[Array]]:
-    """Return the images, the labels, and the row numbers of each; one label None where there are none."""
-    if y is None:
-        images: Array = check_images(estimator, X)
-        return images, [None], [np.arange(len(images))]
-    images, y = check_labelled_images(estimator, X, y)
-    return images, *group_rows(y, len(images))
 
 
 def _first_scores(X: Array, n_parts: int, least: float, rng: np.random.RandomState) -> Array:
