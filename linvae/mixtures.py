@@ -9,7 +9,6 @@ that a model draws there, F_p, to those of the training images, G_p.  Chapter: *
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
