@@ -263,6 +263,64 @@ def test_a_class_that_is_told_leaves_fewer_codes_on():
     assert vae.n_live_codes_ == np.sum(told > 1) < np.sum(all_of_it > 1)
 
 
+# What the chapter says of cures and of networks
+
+
+def test_a_climb_that_starts_where_a_nat_was_cheap_ends_with_the_same_codes_off():
+    level = 0.8
+    start = np.zeros((5, 5))
+    start[:, :] = np.diag(np.sqrt(np.maximum(VARIANCES - 0.01 * level, 0)))  # where beta was 1/100: all on
+
+    def fall(theta):
+        value, slope, _ = best_bound(theta.reshape(5, 5), level, VARIANCES, 5)
+        return -value, -slope.ravel()
+
+    found = minimize(fall, start.ravel(), jac=True, method="L-BFGS-B", options={"ftol": 0.0, "gtol": 1e-8})
+    assert -found.fun == pytest.approx(highest(VARIANCES, 5, level), abs=1e-9)
+    assert_allclose(np.sum(found.x.reshape(5, 5) ** 2, axis=0), np.maximum(VARIANCES - level, 0), atol=1e-6)
+
+
+@pytest.mark.parametrize("variance", [0.3, 1.2, 9.0])
+def test_with_free_bits_a_code_takes_at_least_its_allowance(variance):
+    free, level = 0.2, 1.0
+
+    def fall(theta):
+        w, a, s2 = theta[0], theta[1], np.exp(theta[2])
+        error = variance * (1 - w * a) ** 2 + w**2 * s2
+        rate = 0.5 * (s2 + a**2 * variance - 1 - np.log(s2))
+        return error / (2 * level) + max(rate, free)
+
+    options = {"xatol": 1e-9, "fatol": 1e-12, "maxiter": 20_000, "maxfev": 20_000}
+    starts = np.random.default_rng(0).normal(
+        size=(8, 3)
+    )  # the corner where the price begins stops a simplex now and then
+    lowest = min(minimize(fall, start, method="Nelder-Mead", options=options).fun for start in starts)
+    rate = max(0.5 * np.log(variance / level), free)
+    assert lowest == pytest.approx(variance * np.exp(-2 * rate) / (2 * level) + rate, abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("times", [0.8, 1.25])
+def test_a_first_small_code_pays_with_black_and_white_pixels_where_the_divided_variance_exceeds_beta(seed, times):
+    rng = np.random.default_rng(seed)
+    X = 1 / (1 + np.exp(-rng.normal(size=(60, 1)) * [1.0, -2.0, 0.5] - rng.normal(size=(60, 3))))
+    m = X.mean(axis=0)
+    unit = np.sqrt(m * (1 - m))
+    variances, axes = np.linalg.eigh(np.cov((X / unit).T, bias=True))
+    beta = variances[-1] / times
+    w = 0.03 * axes[:, -1:]  # y = S^1/2 W z, so that W = w / unit
+    A, s2 = best_encoder(w, beta)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(20)
+    z = ((X - m) / unit @ A) + np.sqrt(s2) * nodes  # codes (n, nodes) of each image
+    logits = np.log(m / (1 - m)) + z[:, :, None] * (w[:, 0] / unit)
+    each = np.sum(X[:, None] * logits - np.logaddexp(0, logits), axis=2) @ weights / weights.sum()
+    asleep = np.sum(X * np.log(m / (1 - m)) + np.log(1 - m), axis=1)
+    rate = 0.5 * (s2 + ((X - m) / unit @ A) ** 2 - 1 - np.log(s2)).sum(axis=1)
+    gained = np.mean(each - asleep - beta * rate)
+    assert (gained > 0) == (times > 1)
+    assert abs(gained) > 1e-7  # the fourth order in w is 1e-7 at most
+
+
 # Rate and distortion: C13
 
 
