@@ -241,6 +241,14 @@ def test_with_learned_noise_beta_moves_the_noise_and_the_level_with_it(beta):
         assert vae.n_live_codes_ == np.sum(VARIANCES[:k] > beta * noise)
 
 
+def test_with_a_price_above_one_a_learned_noise_drowns_a_code_that_it_would_keep():
+    moments, _ = with_variances(np.array([4.0, 2.0, 1.0]))
+    dear, fair = (LinearVAE(2, beta=beta, random_state=0).fit_moments(moments) for beta in (1.5, 1.0))
+    assert (dear.n_live_codes_, fair.n_live_codes_) == (1, 2)
+    assert dear.noise_variance_ == pytest.approx(2.0, rel=1e-5)
+    assert fair.noise_variance_ == pytest.approx(1.0, rel=1e-5)
+
+
 @pytest.mark.statement("C12")
 def test_on_real_digits_the_live_codes_are_counted_from_the_eigenvalues():
     X, _ = load_mnist("train")
