@@ -1,6 +1,6 @@
 """The linear VAE from moments: its optimum, what collapses, and the curve of rate against distortion.
 
-Statements C11, C12, C13.
+Statements C11, C12, C13, C15.
 """
 
 import numpy as np
@@ -269,6 +269,50 @@ def test_a_class_that_is_told_leaves_fewer_codes_on():
     assert (told[:shared] <= all_of_it[:shared] + 1e-9).all()  # Weyl: C within is C less the classes' own variance
     vae = LinearVAE(16, noise="fixed", noise_variance=1.0, random_state=0).fit_moments({None: within})
     assert vae.n_live_codes_ == np.sum(told > 1) < np.sum(all_of_it > 1)
+
+
+# Told a condition: C15
+
+
+def climb_told(X, C, k, seed, noise, beta):
+    """Maximise the bound of a linear VAE told rows C of a condition, over all four maps and the widths at once."""
+    n, d = X.shape
+    e = C.shape[1]
+    sizes = [(k, d), (k, e), (d, k), (d, e), (k,)]  # A, B, W, K, ln s
+    ends = np.cumsum([np.prod(size) for size in sizes])
+
+    def fall(theta):
+        A, B, W, K, ln_s = (part.reshape(size) for part, size in zip(np.split(theta, ends[:-1]), sizes, strict=True))
+        s2 = np.exp(2 * ln_s)
+        codes = X @ A.T + C @ B.T
+        missed = X - codes @ W.T - C @ K.T
+        error = np.sum(missed**2) / n + np.sum(W**2 @ s2)
+        price = 0.5 * (np.sum(codes**2) / n + np.sum(s2 - 1 - 2 * ln_s))
+        value = -0.5 * (d * np.log(2 * np.pi * noise) + error / noise) - beta * price
+        to_codes = missed @ W / noise - beta * codes
+        slopes = [to_codes.T @ X / n, to_codes.T @ C / n, (missed.T @ codes / n - W * s2) / noise]
+        slopes += [missed.T @ C / n / noise, -s2 * (np.sum(W**2, axis=0) / noise + beta) + beta]
+        return -value, -np.concatenate([slope.ravel() for slope in slopes])
+
+    start = np.random.default_rng(seed).normal(size=ends[-1])
+    assert approx_fprime(start, lambda theta: fall(theta)[0]) == pytest.approx(fall(start)[1], abs=1e-4)
+    found = minimize(fall, start, jac=True, method="L-BFGS-B", options={"maxiter": 20_000, "ftol": 0.0, "gtol": 1e-9})
+    return -found.fun
+
+
+@pytest.mark.statement("C15")
+@pytest.mark.parametrize("beta", [1.0, 1.6])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_told_a_condition_the_largest_bound_is_that_of_the_residuals(seed, beta):
+    rng = np.random.default_rng(seed)
+    C = rng.normal(size=(80, 2)) @ rng.normal(size=(2, 2))  # any linear condition, its columns correlated
+    X = C @ rng.normal(size=(2, 5)) + rng.normal(size=(80, 5)) * [2.0, 1.4, 1.0, 0.6, 0.3]
+    X, C = X - X.mean(axis=0), C - C.mean(axis=0)
+    left = X - C @ np.linalg.lstsq(C, X)[0]
+    of_residuals, of_images = (np.linalg.eigvalsh(np.cov(rows.T, bias=True))[::-1] for rows in (left, X))
+    found = climb_told(X, C, 3, seed, 0.7, beta)
+    assert found == pytest.approx(highest(of_residuals, 3, 0.7, beta), abs=1e-7)  # both climbs rest within 1e-9
+    assert found > highest(of_images, 3, 0.7, beta) + 0.1  # the nearest wrong formula
 
 
 # What the chapter says of cures and of networks
