@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import chapter
@@ -21,7 +22,7 @@ CONF = f"""
 import sys
 sys.path.insert(0, {str(ROOT / "book" / "_ext")!r})
 extensions = ["myst_nb", "proof_postulate", "sphinx_exercise", "sphinx_design", "sphinxcontrib.bibtex",
-              "statement_sign", "chapter_form", "download_copy"]
+              "statement_sign", "chapter_form", "download_copy", "page_head", "repository_address"]
 myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "dollarmath"]
 nb_execution_mode = "off"
 exclude_patterns = ["_build", "jupyter_execute"]
@@ -31,6 +32,7 @@ bibtex_bibfiles = ["references.bib"]
 bibtex_reference_style = "author_year"
 statements_root = {{root!r}}
 html_theme = "basic"
+html_title = "A small book"
 """
 REGISTRY = """
 chapters: [example]
@@ -70,10 +72,11 @@ PAGES = {
 }
 
 
-def build(folder):
+def build(folder, to="_build", **addresses):
     """Build the book as `make book` does, every warning an error."""
-    command = [sys.executable, "-m", "sphinx", "-q", "-W", "-n", "--keep-going", folder, folder / "_build"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "-n", "--keep-going", folder, folder / to]
+    here = {name: value for name, value in os.environ.items() if not name.startswith("LINVAE_")}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=here | addresses)
     assert done.returncode == 0, done.stderr
 
 
@@ -291,6 +294,45 @@ def test_the_address_of_the_package_is_set_by_whoever_publishes():
     assert '%pip install --quiet "linvae[chapters] @ git+https://example.org/a"' in published.cells[0].source
     bare = download.copy_for_download(nbformat.v4.new_notebook(), "why", FakeBook())
     assert [cell.source for cell in bare.cells] == [chapter.INSTALL]
+
+
+def test_all_copies_are_in_one_zip_with_the_same_bytes_for_the_same_chapters(folder, tmp_path):
+    packed = folder / "_build" / "notebooks.zip"
+    with zipfile.ZipFile(packed) as opened:
+        assert opened.namelist() == ["notebooks/example.ipynb"]
+        assert opened.read("notebooks/example.ipynb") == (folder / "_build" / "_sources" / "example.ipynb").read_bytes()
+        assert opened.getinfo("notebooks/example.ipynb").date_time[0] == 1980  # not that of the build
+
+
+def test_a_page_has_one_viewport_a_description_and_pictures_with_sizes(folder):
+    html = page(folder, "example")
+    assert html.count('name="viewport"') == 1
+    line = nbformat.read(folder / "example.ipynb", as_version=4).metadata.linvae.line
+    assert f'<meta name="description" content="{line}" />' in html
+    pictures = re.findall(r"<img [^>]*_images/[^>]*\.png[^>]*>", html)
+    assert pictures
+    assert all(re.search(r'width="\d+" height="\d+"', picture) for picture in pictures)
+    assert not any('loading="lazy"' in picture for picture in pictures[:1])
+    assert all('loading="lazy"' in picture for picture in pictures[1:])
+
+
+def test_where_no_address_is_given_no_page_names_one(folder):
+    assert "og:url" not in page(folder, "example")
+    assert not (folder / "_build" / "sitemap.xml").exists()
+    assert not (folder / "_build" / "404.html").exists()
+
+
+def test_a_published_book_has_cards_a_site_map_and_a_page_for_what_is_not_found(folder):
+    pytest.importorskip("sphinxext.opengraph", reason="sphinxext-opengraph is missing; pip install -e '.[book]'")
+    build(folder, "_published", LINVAE_BOOK="https://example.org/book/")
+    published = folder / "_published"
+    html = (published / "example.html").read_text(encoding="utf-8")
+    assert 'property="og:url" content="https://example.org/book/example.html"' in html
+    assert 'property="og:site_name" content="A small book"' in html
+    card = re.search(r'property="og:image" content="https://example.org/book/([^"]*)"', html)[1]
+    assert (published / card).is_file()
+    assert "https://example.org/book/example.html" in (published / "sitemap.xml").read_text(encoding="utf-8")
+    assert 'href="/book/' in (published / "404.html").read_text(encoding="utf-8")
 
 
 def test_the_page_for_contributors_shows_the_lines_that_install():

@@ -1,7 +1,11 @@
-"""The download button serves a copy of the chapter that needs neither the book nor its tools (tools/download.py)."""
+"""The download button serves a copy of the chapter that needs neither the book nor its tools (tools/download.py).
+
+All copies together are `notebooks.zip` beside the pages' root, the same bytes for the same chapters.
+"""
 
 import os
 import sys
+import zipfile
 from pathlib import Path
 
 import nbformat
@@ -92,6 +96,19 @@ def write_copies(app, error):
         target.write_text(nbformat.writes(plain).rstrip("\n") + "\n", encoding="utf-8", newline="\n")
 
 
+def write_zip(app, error):
+    """Pack all copies into one file."""
+    if error or app.builder.format != "html":
+        return
+    copies = Path(app.outdir) / "_sources"
+    with zipfile.ZipFile(Path(app.outdir) / "notebooks.zip", "w", zipfile.ZIP_DEFLATED) as packed:
+        for path in sorted(copies.rglob("*.ipynb")):
+            entry = zipfile.ZipInfo(f"notebooks/{path.name}")  # with the date that ZIP begins with
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            packed.writestr(entry, path.read_bytes())
+
+
 def setup(app):
     app.connect("build-finished", write_copies)
+    app.connect("build-finished", write_zip, priority=600)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,11 +1,18 @@
 """Put the repository's public address on the pages, if there is one.
 
 Nothing in this repository knows where it is published. Whoever publishes the book says so when building it:
-`LINVAE_REPOSITORY` is the repository's address (buttons for the source, for issues and for edits appear), and
-`LINVAE_BOOK` is the address of the built book (pages then name their canonical address). Unset, nothing appears.
+`LINVAE_REPOSITORY` is the repository's address (buttons for the source, for issues, for edits, and those that run a
+chapter elsewhere appear), and `LINVAE_BOOK` is the address of the built book (pages then name their canonical address
+and have preview cards; there are a map of the site and a page for what is not found). Unset, nothing appears.
 """
 
 import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+PUBLISHED = ("sphinxext.opengraph", "sphinx_sitemap", "notfound.extension")
+LOGO = str(Path(__file__).resolve().parents[1] / "_static" / "logo.png")  # a card takes no SVG
+ELSEWHERE = {"binderhub_url": "https://mybinder.org", "colab_url": "https://colab.research.google.com"}
 
 
 def add_addresses(app, config):
@@ -17,12 +24,21 @@ def add_addresses(app, config):
             "use_repository_button": True,
             "use_issues_button": True,
             "use_edit_page_button": True,
+            "launch_buttons": ELSEWHERE | {"notebook_interface": "jupyterlab"},
         }
     book = os.environ.get("LINVAE_BOOK", "").rstrip("/")
     if book:
-        config.html_baseurl = book + "/"
+        config.html_baseurl = config.ogp_site_url = book + "/"
+        config.ogp_site_name = config.html_title
+        config.ogp_social_cards = {"image": LOGO, "image_mini": LOGO}
+        config.ogp_enable_meta_description = False  # page_head writes it
+        config.sitemap_url_scheme = "{link}"
+        config.notfound_urls_prefix = urlsplit(book).path + "/"
 
 
 def setup(app):
+    if os.environ.get("LINVAE_BOOK"):
+        for name in PUBLISHED:
+            app.setup_extension(name)
     app.connect("config-inited", add_addresses)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
