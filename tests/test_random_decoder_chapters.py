@@ -462,3 +462,57 @@ def test_with_few_codes_the_label_saves_clearly_more_than_groups_of_like_codes()
             model = LinearGenerativeModel(PCA(4), MMLR()).fit(X[rows], known)
             saved[name] = 1 - np.sum((model.reconstruct(X[new], asked) - X[new]) ** 2) / left
         assert saved["class"] > 1.3 * saved["alike"] > 0.2  # seen: 0.39 and 0.26, within 0.01
+
+
+def test_exact_snow_is_too_little_where_sixes_vary_and_too_much_in_the_border(digits_of_16_codes):
+    (X, y, Z), (X_test, y_test, Z_test) = digits_of_16_codes
+    rows, new = np.flatnonzero(y == 6)[:20], y_test == 6
+    left = VariationalMMLR().fit(Z[y == 6], X[y == 6]).noise_variance_[0]
+    varies = np.ptp(X[rows], axis=0) > 0
+
+    def errors_and_promises(family, noise):
+        model = VariationalMMLR(family, "fixed", noise, prior="fixed").fit(Z[rows], X[rows])
+        mean, std = model.predict(Z_test[new], return_std=True)
+        squares, promised = (X_test[new] - mean) ** 2, std**2
+        return [np.mean(squares[:, some]) / np.mean(promised[:, some]) for some in (varies, ~varies)]
+
+    exact, border = errors_and_promises("full", left)
+    mean_field, _ = errors_and_promises("mean-field", left)
+    assert border < 0.1  # seen: 0.01
+    assert 1.3 < exact < mean_field / 4  # seen: 1.6 and 9.4
+    assert errors_and_promises("full", 2 * left)[0] < 1  # seen: 0.8
+
+
+def test_centred_codes_alone_do_not_help_mean_field_under_the_wide_prior(digits_of_16_codes):
+    """So what helps in the learned prior is its width, and not that codes are centred with it."""
+    (X, y, Z), (X_test, y_test, Z_test) = digits_of_16_codes
+    model, shares = VariationalMMLR("mean-field", prior="fixed"), {"as they are": [], "centred": []}
+    for digit in (0, 3, 6, 9):
+        rows, new = np.flatnonzero(y == digit)[:20], y_test == digit
+        inked = np.ptp(X[rows], axis=0) > 0
+        for name, shift in (("as they are", 0.0), ("centred", Z[rows].mean(axis=0))):
+            mean, std = model.fit(Z[rows] - shift, X[rows]).predict(Z_test[new] - shift, return_std=True)
+            shares[name].append((np.abs(X_test[new] - mean) < 1.96 * std)[:, inked].mean())
+    assert np.mean(shares["centred"]) < np.mean(shares["as they are"]) + 0.02  # seen: 0.58 and 0.59
+
+
+def test_two_cuts_take_the_class_down_and_one_at_seven_tenths_leaves_one_map_black():
+    X, y = load_mnist("train")
+    talk = LinearGenerativeModel.from_talk(16).fit(X, y)
+    decoder = VariationalMMLR("mean-field", "fixed", 1.0, prior="fixed", prior_variance=1.0)
+    pooled = LinearGenerativeModel(PCA(16), decoder, StandardNormal(), conditional="none", standardize=True).fit(X)
+    V, mu = talk.encoder_.components_.T, talk.encoder_.mean_
+
+    def outside(images):
+        centred = (images - talk.pixel_mean_) / talk.pixel_scale_ - mu
+        return (centred - centred @ V @ V.T) ** 2
+
+    by_class = talk.set_params(coefficients="mean").sample(1000, np.repeat(np.arange(10), 100), random_state=0)[0]
+    gray = outside(by_class)
+    below = by_class < 0
+    assert 0.3 < gray[below].sum() / gray.sum() < 0.45  # seen: 0.37, on 9 % of the pixels
+    mild = np.where(by_class < 0.004 / 255, 0, by_class)
+    for cut in (mild / mild.max(axis=1, keepdims=True), by_class > 0.7):
+        assert outside(cut).sum() < 0.9 * gray.sum()  # seen: 0.78 and 0.73
+    assert np.mean(by_class > 0.7) < 0.2 * np.mean(X > 0.7)  # seen: 1.4 % and 11 %
+    assert np.mean(pooled.sample(1000, random_state=0)[0].max(axis=1) < 0.7) > 0.7  # seen: 0.85
