@@ -1,10 +1,10 @@
 """Denoisers: what an image was before noise fell on it, and how they are followed from noise to an image.
 
-    y = x + sigma e, e ~ N(0, I),     D(y, sigma) = E[x | y],     dx / dsigma = (x - D(x, sigma)) / sigma
+    u = x + sigma e, e ~ N(0, I),     D(u, sigma) = E[x | u],     dx / dsigma = (x - D(x, sigma)) / sigma
 
-What E[x | y] is depends on what the images are taken to be.  `GaussianDenoiser` takes a Gaussian, and is a matrix;
+What E[x | u] is depends on what the images are taken to be.  `GaussianDenoiser` takes a Gaussian, and is a matrix;
 `EmpiricalDenoiser` takes the training images themselves; `LocalDenoiser` takes them too, and looks only nearby.  The
-differential equation takes y at a large sigma to an image at sigma = 0: `follow` and `sample`.  Chapter: *denoisers*.
+differential equation takes u at a large sigma to an image at sigma = 0: `follow` and `sample`.  Chapter: *denoisers*.
 """
 
 from __future__ import annotations
@@ -96,10 +96,10 @@ class _ByClass(BaseEstimator):
 class GaussianDenoiser(_ByClass):
     """Denoise as if the images of a class were Gaussian: the Wiener filter, a matrix for each sigma.
 
-    D(y, sigma) = m + C (C + sigma^2 I)^-1 (y - m),   mode by mode a factor lambda_j / (lambda_j + sigma^2)
+    D(u, sigma) = m + C (C + sigma^2 I)^-1 (u - m),   mode by mode a factor lambda_j / (lambda_j + sigma^2)
 
     m and C are the mean and covariance of the class, whose modes are the principal directions.  For Gaussian images
-    this is E[x | y]; for any others with these moments no affine map has a smaller mean squared error.  It depends on
+    this is E[x | u]; for any others with these moments no affine map has a smaller mean squared error.  It depends on
     the images through their moments alone.
 
     Attributes
@@ -121,7 +121,7 @@ class GaussianDenoiser(_ByClass):
 
     Notes
     -----
-    Wiener 1949.  That E[x | y] = y + sigma^2 grad ln p(y), whatever the images are: Tweedie in Robbins 1956; Efron
+    Wiener 1949.  That E[x | u] = u + sigma^2 grad ln p(u), whatever the images are: Tweedie in Robbins 1956; Efron
     2011.  Memory is d^2 numbers a class.
 
     Examples
@@ -198,9 +198,9 @@ class _FromImages(_ByClass):
 class EmpiricalDenoiser(_FromImages):
     """Denoise as if there were no images but those of training: a mean of them, weighted by a softmax.
 
-    D(y, sigma) = sum_i w_i x_i,    w_i proportional to exp(-|y - x_i|^2 / (2 sigma^2))
+    D(u, sigma) = sum_i w_i x_i,    w_i proportional to exp(-|u - x_i|^2 / (2 sigma^2))
 
-    This is E[x | y] for x drawn from the training images of the class: on them no denoiser has a smaller mean squared
+    This is E[x | u] for x drawn from the training images of the class: on them no denoiser has a smaller mean squared
     error.  As sigma falls the nearest image takes all the weight, so the flow ends on training images.
 
     Attributes
@@ -245,7 +245,7 @@ class EmpiricalDenoiser(_FromImages):
 class LocalDenoiser(_FromImages):
     """Denoise each pixel by the patch around it: a mean of the training images there, weighted patch by patch.
 
-    D(y, sigma)_p = sum_i w_ip x_ip,    w_ip proportional to exp(-|y - x_i|^2_patch(p) / (2 sigma^2))
+    D(u, sigma)_p = sum_i w_ip x_ip,    w_ip proportional to exp(-|u - x_i|^2_patch(p) / (2 sigma^2))
 
     The patch of p is the square of pixels at most `half_width` rows and columns away, cut off at the border.  Of all
     denoisers that see no more than this patch of y, and know where it lies, none has a smaller mean squared error on
