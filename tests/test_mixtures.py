@@ -185,6 +185,13 @@ def test_draws_with_noise_have_the_moments_of_the_density_and_without_lie_on_fla
         assert (np.abs((off @ directions.T).var(axis=0) / expected - 1) < 5 * np.sqrt(2 / len(off))).all()
 
 
+def test_the_variance_along_a_direction_holds_the_noise_once_and_without_noise_is_less():
+    parts = Parts(np.ones(1), np.zeros((1, 2)), np.array([[[0.6, 0.8]]]), np.array([[4.0]]), np.array([1.0]))
+    for noise, expected in ((False, 3), (True, 4)):
+        along = parts.draw(20_000, noise, np.random.RandomState(0)) @ parts.directions[0, 0]
+        assert abs(along.var() / expected - 1) < 5 * np.sqrt(2 / 20_000)  # 5 standard errors
+
+
 def test_a_part_of_too_few_images_is_given_up_and_its_images_go_to_others():
     X = clumps(100, n_parts=1)[0]
     odd = np.array([[50.0, 0, 0, 0, 0, 0], [51, 0, 0, 0, 0, 0], [50, 1, 0, 0, 0, 0]])
