@@ -122,6 +122,13 @@ def test_a_batch_of_one_draws_the_median_by_w1_and_the_mean_by_w2():
         assert np.abs(found.coef).max() < 0.1  # of spreads of 1
 
 
+def test_on_samples_w1_prefers_a_shrunk_generator_to_the_true_one():
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        real, true, other = rng.normal(size=(3, 150, 40))
+        assert wasserstein1(0.7 * other, real) < 0.97 * wasserstein1(true, real)  # 0.93 is found, within 0.01
+
+
 def test_a_sliced_distance_asks_a_narrow_generator_for_the_spread_of_all_directions():
     d, k, n = 10, 2, 500
     X = np.random.default_rng(0).normal(size=(5000, d))
