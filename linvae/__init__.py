@@ -8,6 +8,7 @@ from .latent import ClassGaussian, ClassMixture, StandardNormal
 from .linear_vae import LinearVAE
 from .mixtures import MixturePPCA, PixelLink
 from .moments import CrossMoments, Moments
+from .objective import WassersteinGenerator
 from .variational import VariationalMMLR
 
 __version__ = "0.1.0"
@@ -29,4 +30,5 @@ __all__ = [
     "PixelLink",
     "StandardNormal",
     "VariationalMMLR",
+    "WassersteinGenerator",
 ]

@@ -14,6 +14,7 @@ from linvae import (
     MixturePPCA,
     PixelLink,
     VariationalMMLR,
+    WassersteinGenerator,
 )
 
 
@@ -37,6 +38,8 @@ from linvae import (
         MixturePPCA(1),
         MixturePPCA(2, 1),
         PixelLink(MixturePPCA(1), n_draws=100),
+        WassersteinGenerator(n_steps=5),
+        WassersteinGenerator(1, "sliced", n_steps=5, init="random"),
     ]
 )
 def test_scikit_learns_checks_pass(estimator, check):
