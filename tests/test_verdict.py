@@ -88,3 +88,12 @@ def test_a_logistic_reader_learns_from_the_linear_mixture_what_it_learns_from_re
     real = results.controls("mnist")["real"]
     assert trained("mnist", MIX, "tstr").min() > real["tstr"] - 0.01  # 0.007 is the standard error of a share of 2,000
     assert trained("mnist", MIX, "tstr_forest").max() < real["tstr_forest"] - 0.1
+
+
+@pytest.mark.parametrize("data", results.DATA)
+def test_thirty_gaussians_a_class_draw_nearer_to_training_images_than_one_does(data):
+    final = results.finalists(data)
+    for encoder in ("class PCA", "autoencoder", "convolutional autoencoder"):
+        jobs = [final[f"{encoder} + class {kind}"] for kind in ("Gaussian", "mixture")]
+        one, thirty = (job["nearest_test"] - job["nearest_train"] for job in jobs)
+        assert thirty - one > 0.03  # twice 0.014, the standard error of a difference of two means of 2,000
