@@ -13,8 +13,9 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from sklearn.base import clone
 
-from linvae import MMLR, PCA, LinearGenerativeModel
+from linvae import MMLR, PCA, LinearGenerativeModel, VariationalMMLR
 from linvae.datasets import load_mnist
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,7 +23,7 @@ BOOK = ROOT / "book"
 LIVE = BOOK / "_static" / "live"
 NAMES = sorted(path.name.removesuffix(".data.js") for path in LIVE.glob("*.data.js"))
 # Kilobytes, compressed, as a page would load them.
-SIZES = {"axis": 1, "dials": 46, "unexpected": 48}
+SIZES = {"averaging": 26, "axis": 1, "bound": 1, "dials": 46, "piles": 8, "unexpected": 48}
 
 
 def stored(name):
@@ -119,6 +120,68 @@ def test_the_axis_turns_through_the_points_of_the_chapter():
     assert stored("axis")["points"] == [list(pair) for pair in zip(x1, x2, strict=True)]
 
 
+def lower(text, n):
+    root = np.zeros((n, n))
+    root[np.tril_indices(n)] = floats(text)
+    return root
+
+
+def test_the_bound_is_about_the_two_codes_of_the_chapter():
+    """Its cell is run, and what it made is summed up."""
+    cells = nbformat.read(BOOK / "elbo.ipynb", as_version=4).cells
+    (source,) = (cell.source for cell in cells if cell.cell_type == "code" and "true_noise = " in cell.source)
+    seed = int(re.search(r"^SEED = (\d+)$", cells[1].source, re.M)[1])
+    names = {"np": np, "SEED": seed}
+    exec(source, names)
+    Z, x, data = names["Z"], names["gray"], stored("bound")
+    assert data["n"] == len(x)
+    assert np.allclose(data["ZZ"], Z.T @ Z)
+    assert np.allclose(data["Zx"], Z.T @ x)
+    assert np.isclose(data["xx"], x @ x)
+
+
+class TestAveraging:
+    """The random decoders of the sixes and of all digits."""
+
+    @pytest.fixture
+    def decoders(self, mnist):
+        X, y = mnist[:2]
+        pca, fixed = PCA(16).fit(X), VariationalMMLR(noise="fixed", prior="fixed")
+        codes = pca.transform(X)
+        return pca, clone(fixed).fit(codes[y == 6], X[y == 6]), clone(fixed).fit(codes, X)
+
+    def test_mean_and_covariance_are_those_of_the_posterior(self, decoders):
+        data, (pca, six, pooled) = stored("averaging"), decoders
+        assert_packed(data["directions"], pca.components_)
+        assert np.allclose(floats(data["mean"]), pca.mean_, atol=1e-6)
+        assert_packed(data["sixes"]["rows"], np.vstack([six.coef_.T, six.intercept_]))
+        shrink = np.array(data["all"]["shrink"])
+        assert np.allclose(shrink[:-1, None] * pca.components_, pooled.coef_.T, atol=1e-5)
+        assert np.allclose(shrink[-1] * pca.mean_, pooled.intercept_, atol=1e-5)
+        for name, decoder in (("sixes", six), ("all", pooled)):
+            root = lower(data[name]["root"], 17)
+            assert np.allclose(root @ root.T, decoder.coef_cov_, rtol=1e-4, atol=1e-7)
+
+    def test_the_sixes_are_test_sixes_with_their_codes(self, mnist, decoders):
+        data, sixes = stored("averaging"), mnist[2][mnist[3] == 6]
+        real = gray(data["real"])
+        assert all(np.abs(sixes - image).sum(axis=1).min() < 1e-3 for image in real)
+        assert np.allclose(data["codes"], decoders[0].transform(real), atol=6e-4)
+
+
+def test_the_piles_are_test_digits_and_medians_of_training_digits(mnist):
+    X, y, X_test, y_test = mnist
+    data = stored("piles")
+    left, right = gray(data["left"]), gray(data["right"])
+    classes = [*range(10), 3, 7]
+    for images in (left, right):
+        for digit, image in zip(classes, images, strict=True):
+            assert np.abs(X_test[y_test == digit] - image).sum(axis=1).min() < 1e-3
+    assert len(np.unique(np.vstack([left, right]), axis=0)) == 24
+    for digit, image in zip(classes, gray(data["medians"]), strict=True):
+        assert np.abs(np.median(X[y == digit], axis=0) - image).max() <= 0.502 / 255
+
+
 class TestUnexpected:
     """The talk's decoder of the threes, for any number of codes."""
 
@@ -127,8 +190,7 @@ class TestUnexpected:
         X, y = mnist[:2]
         data, model = stored("unexpected"), LinearGenerativeModel.from_talk(64).fit(X, y)
         codes = model.transform(X[y == 3])
-        root = np.zeros((64, 64))
-        root[np.tril_indices(64)] = floats(data["spread"])
+        root = lower(data["spread"], 64)
         assert data["n"] == len(codes)
         assert np.allclose(data["mean"], codes.mean(axis=0), atol=1e-5)
         assert np.allclose(root @ root.T, np.cov(codes.T, bias=True), rtol=1e-4, atol=1e-4)

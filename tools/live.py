@@ -20,9 +20,10 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from linvae import PCA, LinearGenerativeModel
+from linvae import PCA, LinearGenerativeModel, VariationalMMLR
 from linvae.datasets import load_mnist
-from linvae.plots import COLORS, image_rows, use_style
+from linvae.plots import COLORS, ellipse, image_rows, use_style
+from linvae.transport import wasserstein1
 
 LIVE = Path(__file__).resolve().parents[1] / "book" / "_static" / "live"
 LEVELS = 127
@@ -144,7 +145,97 @@ def _still_unexpected(model: LinearGenerativeModel, real: Any) -> None:
     image_rows(rows)
 
 
-FIGURES = {"dials": dials, "axis": axis, "unexpected": unexpected}
+def bound() -> dict[str, Any]:
+    """The two coefficients of the chapter *elbo*: twelve images with two codes that are alike."""
+    rng = np.random.default_rng(6)
+    Z = rng.normal(size=(12, 1)) + 0.5 * rng.normal(size=(12, 2))
+    x = Z @ [1.0, 0.5] + 0.6 * rng.normal(size=12)
+    _still_bound(Z, x)
+    return {"n": 12, "ZZ": rounded(Z.T @ Z, 8), "Zx": rounded(Z.T @ x, 8), "xx": rounded(x @ x, 8)}
+
+
+def _still_bound(Z: Any, x: Any) -> None:
+    axes = plt.subplots(1, 3, figsize=(7.2, 2.9), sharex=True, sharey=True)[1]
+    for ax, noise in zip(axes, (1, 10, 100), strict=True):
+        P = Z.T @ Z / noise + np.eye(2)
+        mean = np.linalg.solve(P, Z.T @ x / noise)
+        ellipse([0, 0], np.eye(2), color=COLORS["controls"], ax=ax)
+        ax.lines[-1].set_linestyle(":")
+        ellipse(mean, np.linalg.inv(P), color=COLORS["real"], ax=ax)
+        ellipse(mean, np.diag(1 / np.diag(P)), color=COLORS["variational"], ax=ax)
+        ax.set(xlabel=r"$\beta_1$", aspect="equal", title=rf"$\sigma^2 = {noise}$", xlim=(-2.2, 2.6), ylim=(-2.2, 2.6))
+    axes[0].set_ylabel(r"$\beta_2$")
+    for text, place, color in (("posterior", (0.2, 2.0), "real"), ("best q", (1.0, -0.9), "variational")):
+        axes[0].text(*place, text, color=COLORS[color])
+    axes[0].text(0, -1.7, "prior", color="#555555", ha="center")
+
+
+def averaging() -> dict[str, Any]:
+    """The random decoders of the chapter *randomness*, of the sixes and of all digits; noise and prior fixed at one."""
+    (X, y), (X_test, y_test) = load_mnist("train"), load_mnist("test")
+    pca = PCA(16).fit(X)
+    six, pooled = (
+        VariationalMMLR(noise="fixed", prior="fixed").fit(pca.transform(X[rows]), X[rows]) for rows in (y == 6, y >= 0)
+    )
+    real = X_test[y_test == 6][[2, 20, 31, 44]]
+    codes = np.round(pca.transform(real).astype(float), 3)
+    _still_averaging(pca, six, pooled, codes)
+    precision = np.diag(np.linalg.inv(pooled.coef_cov_))  # the codes of all digits are uncorrelated, with mean zero
+    return {
+        "mean": floats(pca.mean_),
+        "directions": packed(pca.components_),
+        "sixes": {
+            "rows": packed(np.vstack([six.coef_.T, six.intercept_])),
+            "root": lower(np.linalg.cholesky(six.coef_cov_)),
+        },
+        "all": {
+            "shrink": rounded(1 - 1 / precision, 8),
+            "root": lower(np.linalg.cholesky(pooled.coef_cov_)),
+        },
+        "codes": codes.tolist(),
+        "real": gray(real),
+    }
+
+
+def _still_averaging(pca: PCA, six: VariationalMMLR, pooled: VariationalMMLR, codes: Any) -> None:
+    rows, V = {}, pca.components_
+    for T in (1, 16, 1024):
+        both = []
+        for decoder in (six, pooled):
+            B, b = decoder.sample_average_coef(T, random_state=0)
+            off = codes @ B.T + b - pca.mean_
+            both.append(0.5 + off - off @ V.T @ V)
+        rows[f"T = {T}"] = np.vstack([both[0], both[1]])
+    ax = image_rows(rows)
+    ax.set_xticks([29 * 2, 29 * 6], ["outside the span: sixes’ decoder", "decoder of all digits"])
+    ax.tick_params(length=0)
+
+
+def piles() -> dict[str, Any]:
+    """Twelve test digits and twelve others, a class once but for threes and sevens; and the medians of the classes."""
+    (X, y), (X_test, y_test) = load_mnist("train"), load_mnist("test")
+    shown = [*range(10), 3, 7]
+    left, right = (X_test[[np.flatnonzero(y_test == d)[at + (i > 9)] for i, d in enumerate(shown)]] for at in (10, 30))
+    medians = np.array([np.median(X[y == d], axis=0) for d in shown])
+    _still_piles(left, {"other real digits": right, "medians of\nthe classes": medians})
+    return {"left": gray(left), "right": gray(right), "medians": gray(medians), "seed": 3}
+
+
+def _still_piles(left: Any, rivals: dict[str, Any]) -> None:
+    ax = image_rows({"real digits": left, **rivals})
+    for i, rival in enumerate(rivals.values(), 1):
+        distance = wasserstein1(left.astype(float), rival.astype(float))
+        ax.text(12 * 29 + 4, 29 * i + 14, f"$W_1$ = {distance:.1f}", va="center")
+
+
+FIGURES = {
+    "dials": dials,
+    "averaging": averaging,
+    "axis": axis,
+    "bound": bound,
+    "piles": piles,
+    "unexpected": unexpected,
+}
 
 
 def write(name: str) -> None:

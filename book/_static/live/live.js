@@ -199,7 +199,7 @@ window.linvaeLive = (() => {
       const name = make("span", {}, shown);
       const box = make("div", { class: "live-image" }, canvas, name);
       into.append(box);
-      const context = canvas.getContext("2d");
+      const context = canvas.getContext("2d", { willReadFrequently: true }); // 784 pixels that no graphics card need keep
       const levels = context.createImageData(SIDE, SIDE);
       const show = (pixels, marked = false) => {
         for (let p = 0; p < SIDE ** 2; p++) levels.data.set([...shade(pixels[p], marked), 255], 4 * p);
