@@ -101,22 +101,39 @@ class Figure:
         return np.array(found).reshape(-1, 4)[:, :3]
 
     def rest(self):
-        self.tab.wait_for_timeout(450)
+        self.tab.wait_for_function(f"!linvaeLive.stages.{self.name}.rest")
+
+
+@pytest.fixture(scope="module")
+def kept(browser):
+    """A figure of each name, opened once and begun again for each test that needs no more."""
+    figures = {}
+    yield figures
+    for figure in figures.values():
+        figure.context.close()
 
 
 @pytest.fixture
-def opened(browser):
-    """Open figures, and close them at the end; none may have complained."""
-    figures = []
+def opened(browser, kept):
+    """Open figures; none may have complained in the end."""
+    figures, fresh = [], []
 
     def open_figure(name, **options):
-        figures.append(Figure(browser, name, **options))
+        if options:
+            fresh.append(Figure(browser, name, **options))
+            figures.append(fresh[-1])
+        else:
+            if name not in kept:
+                kept[name] = Figure(browser, name)
+            kept[name].ask("stage.restore()")
+            figures.append(kept[name])
         return figures[-1]
 
     yield open_figure
-    for figure in figures:
-        assert figure.complaints == []
+    complaints = [said for figure in figures for said in figure.complaints]
+    for figure in fresh:
         figure.context.close()
+    assert complaints == []
 
 
 def numbers(sentence):
@@ -154,7 +171,7 @@ class TestEveryFigure:
         assert figure.sentence() != before
 
     def test_it_says_what_happened_once_it_rests(self, opened, name):
-        figure = opened(name)
+        figure = opened(name, viewport=DESK)
         status = figure.box.locator("[role=status]")
         assert status.inner_text() == ""
         figure.input(PLACES[name][1]).focus()
@@ -163,7 +180,7 @@ class TestEveryFigure:
         assert status.text_content() == figure.sentence()
 
     def test_the_state_survives_a_reload_and_is_gone_after_start_again(self, opened, name):
-        figure = opened(name)
+        figure = opened(name, viewport=DESK)
         key = PLACES[name][1]
         figure.input(key).focus()
         for _ in range(4):
@@ -180,14 +197,14 @@ class TestEveryFigure:
         assert figure.sentence() != said
 
     def test_an_address_out_of_range_does_no_harm(self, opened, name):
-        figure = opened(name)
+        figure = opened(name, viewport=DESK)
         figure.tab.goto(
             f"{figure.tab.url}?{name}={PLACES[name][1]}-9999_nothing-3_-_digit-x", wait_until="domcontentloaded"
         )
         assert figure.sentence()
 
     def test_on_paper_and_without_scripts_the_still_picture_stands(self, opened, name):
-        figure = opened(name)
+        figure = opened(name, viewport=DESK)
         still = figure.box.locator("img")
         assert not still.is_visible()
         figure.tab.emulate_media(media="print")
@@ -252,6 +269,15 @@ class TestDials:
         figure.set("k", 0)
         assert figure.input("z1").is_disabled()
         assert np.abs(figure.levels("the digit drawn from its codes")[:, 0] - as_levels(pca.mean_)).max() < 1
+
+    def test_start_again_brings_back_the_codes_of_the_first_digit(self, opened):
+        figure = opened("dials")
+        before, codes = figure.sentence(), [figure.ask(f"stage.get('z{j}')") for j in range(1, 7)]
+        figure.box.get_by_role("radio", name="7").check(force=True)
+        assert figure.sentence() != before
+        figure.box.get_by_role("button", name="Start again").click()
+        assert [figure.ask(f"stage.get('z{j}')") for j in range(1, 7)] == codes
+        assert figure.sentence() == before
 
     def test_what_lies_beyond_black_and_white_is_counted_and_coloured(self, opened, mnist):
         X, _, X_test, y_test = mnist
@@ -398,7 +424,7 @@ class TestAveraging:
         found = numbers(figure.sentence())
         share = 100 * outside_span(B.T, V.T, np.zeros(784))
         assert found[0] == 16
-        assert abs(found[1] - share) < (0.6 if share > 1 else 0.002)
+        assert abs(found[1] - share) < (0.6 if share > 1 else 0.06 * share)  # the sentence has two digits
         phi = np.c_[codes, np.ones(len(codes))]
         grain = np.sqrt(np.mean(np.sum(phi @ decoder.coef_cov_ * phi, axis=1)) / 16)
         assert abs(found[2] - grain) < 0.0006

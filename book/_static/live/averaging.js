@@ -129,7 +129,7 @@ linvaeLive.figure("averaging", (stage, data) => {
     const kind = stage.get("class") ? "of the sixes" : "of all digits";
     const first = T === 1 ? `One decoder ${kind}` : `The average of ${show(stage.get("T"))} decoders ${kind}`;
     const size = grain < 0.0005 ? "less than 0.001" : number(grain, 3);
-    const part = left >= 0.01 ? percent(left) : left >= 5e-7 ? `${number(100 * left, 4)} %` : "less than 0.0001 %";
+    const part = left >= 0.01 ? percent(left) : `${Number((100 * left).toPrecision(2))} %`;
     return `${first}: ${part} of it lies outside the span, and its grain moves a pixel by ${size} (white is 1).`;
   };
 });

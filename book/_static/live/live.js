@@ -174,7 +174,9 @@ window.linvaeLive = (() => {
       into.append(box);
       const write = (value) => {
         const wanted = inputs.find((input) => input.value === String(value));
-        if (wanted) wanted.checked = true;
+        if (!wanted) return;
+        wanted.checked = true;
+        if (this.ready) change();
       };
       this.add(key, standard, { read: () => inputs.find((input) => input.checked).value, write });
     }
@@ -254,6 +256,7 @@ window.linvaeLive = (() => {
       if (!this.frame) this.frame = requestAnimationFrame(() => this.paint());
       clearTimeout(this.rest);
       this.rest = setTimeout(() => {
+        this.rest = 0;
         this.status.textContent = this.sentence.textContent;
         save(this.name, this.text());
       }, 300);

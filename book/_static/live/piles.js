@@ -107,7 +107,7 @@ linvaeLive.figure("piles", (stage, data) => {
   const share = (value) => `${number(100 * value, 0)} %`;
   stage.range("contrast", { label: "contrast", min: 0, max: 1, step: 0.05, standard: 1, show: share, into: sliders });
   stage.range("noise", { label: "noise", min: 0, max: 0.5, step: 0.05, standard: 0, show: (v) => number(v, 2), into: sliders });
-  stage.range("shift", { label: "shift to the right, in pixels", min: 0, max: 6, step: 1, standard: 0, into: sliders });
+  stage.range("shift", { label: "shift, in pixels", min: 0, max: 6, step: 1, standard: 0, into: sliders });
 
   const words = { others: "twelve other real digits", same: "the same twelve digits", medians: "the medians of the ten classes, two of them twice" };
   return () => {
