@@ -262,8 +262,8 @@ def test_roles_become_words(text, plain):
         ),
         ("```{bibliography}\n```", ""),
         (
-            "```{live} axis\n:name: live-axis\n:alt: A line.\n\nTurn *it*,\nor not.\n\n- Once.\n```",
-            "*The book on the web has a figure to play with here:* Turn *it*, or not.",
+            "```{live} axis\n:name: fig-a\n:alt: A line.\n\nTurn *it*,\nor not.\n\n- Once.\n```",
+            "*The book on the web has a figure to play with here (Fig. 3.1):* Turn *it*, or not.",
         ),
     ],
 )

@@ -134,12 +134,13 @@ def _plain(part: str | Block, page: str, book: Book, minutes: int) -> str:
         language = part.argument if part.name in ("", "code", "code-block") else ""
         return f"{part.fence}{language}\n{part.content[0]}\n{part.fence}"
     body = "\n\n".join(_plain(inner, page, book, minutes).strip("\n") for inner in part.content)
-    if part.name == "live":
-        caption = body.split("\n\n")[0].replace("\n", " ")
-        return f"*The book on the web has a figure to play with here:* {caption}"
     if part.name == "figure":
         head = f"**{book.number(label)}.** " if label else ""
         return head + body
+    if part.name == "live":
+        where = f" ({book.number(label)})" if label else ""
+        caption = body.split("\n\n")[0].replace("\n", " ")
+        return f"*The book on the web has a figure to play with here{where}:* {caption}"
     title = _title(part, label, argument, book, minutes)
     if part.name == "prf:proof":
         return f"*Proof.* {body}"

@@ -215,7 +215,9 @@ def piles() -> dict[str, Any]:
     """Twelve test digits and twelve others, a class once but for threes and sevens; and the medians of the classes."""
     (X, y), (X_test, y_test) = load_mnist("train"), load_mnist("test")
     shown = [*range(10), 3, 7]
-    left, right = (X_test[[np.flatnonzero(y_test == d)[at + 3 * (i > 9)] for i, d in enumerate(shown)]] for at in (10, 30))
+    left, right = (
+        X_test[[np.flatnonzero(y_test == d)[at + 3 * (i > 9)] for i, d in enumerate(shown)]] for at in (10, 30)
+    )
     medians = np.array([np.median(X[y == d], axis=0) for d in shown])
     _still_piles(left, {"other real digits": right, "medians of\nthe classes": medians})
     return {"left": gray(left), "right": gray(right), "medians": gray(medians), "seed": 3}

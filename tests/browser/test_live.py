@@ -137,7 +137,10 @@ def opened(browser, kept):
 
 
 def numbers(sentence):
-    return [float(found) for found in re.findall(r"-?\d+(?:\.\d+)?", sentence.replace("−", "-"))]
+    return [
+        float(found)
+        for found in re.findall(r"-?\d+(?:\.\d+)?", re.sub(r"(?<=\d),(?=\d)", "", sentence.replace("−", "-")))
+    ]
 
 
 def arrow(name):
@@ -188,6 +191,7 @@ class TestEveryFigure:
         figure.rest()
         value, said, address = figure.ask(f"stage.get('{key}')"), figure.sentence(), figure.tab.url
         assert f"?{name}=" in address
+        assert address.endswith(f"#live-{name}")
         figure.tab.reload(wait_until="domcontentloaded")
         assert figure.ask(f"stage.get('{key}')") == value
         assert figure.sentence() == said
@@ -211,7 +215,7 @@ class TestEveryFigure:
         assert still.is_visible()
         assert not figure.box.locator(".live-stage").is_visible()
         plain = opened(name, scripts=False)
-        assert plain.box.locator("img").is_visible()
+        plain.box.locator("img").wait_for(state="visible")
         assert plain.box.locator("img").get_attribute("alt")
 
     @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -376,7 +380,7 @@ class TestBound:
         for key, value in {"noise": power, "m1": 0.3, "m2": -0.8, "s1": 0.2, "s2": 0.9}.items():
             figure.set(key, value)
         values = [figure.ask(f"stage.get('{key}')") for key in ("m1", "m2", "s1", "s2")]
-        q = vi.CoefficientPosterior(np.array(values[:2])[:, None], np.eye(2), np.array(values[2:])[:, None] ** 2)
+        q = vi.CoefficientPosterior(np.array(values[:2])[:, None], np.eye(2), np.array(values[2:])[None] ** 2)
         exact = vi.exact_posterior(*at)
         axes = np.linalg.eigvalsh(exact.covariance())
         found = numbers(figure.sentence())
@@ -422,7 +426,7 @@ class TestAveraging:
             assert np.abs(figure.levels(f"drawn {i + 1}")[:, 0] - as_levels(picture)).max() < 6
             assert np.abs(figure.levels(f"outside {i + 1}")[:, 0] - as_levels(0.5 + left[i])).max() < 6
         found = numbers(figure.sentence())
-        share = 100 * outside_span(B.T, V.T, np.zeros(784))
+        share = 100 * outside_span(B.T, V, np.zeros(784))
         assert found[0] == 16
         assert abs(found[1] - share) < (0.6 if share > 1 else 0.06 * share)  # the sentence has two digits
         phi = np.c_[codes, np.ones(len(codes))]

@@ -77,12 +77,14 @@ window.linvaeLive = (() => {
     return Object.fromEntries(parts.map((part) => [part.split("-", 1)[0], part.slice(part.indexOf("-") + 1)]));
   }
 
-  function save(name, text) {
+  // The figure's own place goes with it, so that a link that is passed on opens there.
+  function save(name, text, place) {
     const query = new URLSearchParams(location.search);
     if (text) query.set(name, text);
     else query.delete(name);
     const all = query.toString();
-    history.replaceState(history.state, "", (all ? `?${all}` : location.pathname) + location.hash);
+    const hash = text && place ? `#${place}` : location.hash;
+    history.replaceState(history.state, "", (all ? `?${all}` : location.pathname) + hash);
   }
 
   // What lies beyond black is blue and what lies beyond white is orange, if asked.
@@ -258,7 +260,7 @@ window.linvaeLive = (() => {
       this.rest = setTimeout(() => {
         this.rest = 0;
         this.status.textContent = this.sentence.textContent;
-        save(this.name, this.text());
+        save(this.name, this.text(), this.figure.id);
       }, 300);
     }
 
