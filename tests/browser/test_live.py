@@ -350,7 +350,7 @@ class TestUnexpected:
         away = np.sqrt(off @ np.linalg.solve(covariance, off) / k)
         wide = np.sqrt(np.trace(np.linalg.solve(covariance, root @ root.T)) / k)
         found = numbers(figure.sentence())
-        assert np.allclose(found[-2:], [away, wide], atol=0.006)
+        assert np.allclose(found[-4:], [away, wide, 0, 1], atol=0.006)
 
     def test_the_chance_is_standard_normal(self, opened):
         """Ten thousand numbers: standard errors are 0.01 for the mean, 0.014 for the variance."""

@@ -82,8 +82,8 @@ linvaeLive.figure("unexpected", (stage, data) => {
     const source = ownMean && ownSpread ? "a Gaussian fitted to the threes" : ownMean ? "a Gaussian at the threes’ mean"
       : ownSpread ? "a Gaussian with the threes’ covariance, at zero" : "N(0, I)";
     return (
-      `${kept} codes from ${source}. A direction at a time, in units of the threes’ own spread: the mean of these codes is ` +
-      `${number(away, 2)} off, and they spread ${number(wide, 2)} (root mean square).`
+      `${kept} codes from ${source}. In units of the threes’ own spread, their mean is ${number(away, 2)} off and they ` +
+      `spread ${number(wide, 2)} (root mean square over the directions), where the threes’ own codes have 0 and 1.`
     );
   };
 });
