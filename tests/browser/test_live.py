@@ -480,4 +480,4 @@ class TestPiles:
         for i in (0, 11):
             assert np.abs(figure.levels(f"lower pile, image {i + 1}")[:, 0] - as_levels(images[i])).max() <= 1
         below = distance < floor - 0.05
-        assert ("better than real digits" in figure.sentence()) == below
+        assert ("nearer than other real digits" in figure.sentence()) == below

@@ -123,7 +123,7 @@ linvaeLive.figure("piles", (stage, data) => {
     const gap = found.mean - floor;
     const verdict =
       Math.abs(gap) < 0.05 ? "which is the floor: what two piles of real digits are apart"
-      : gap < 0 ? `below the floor of ${number(floor)}: by this number they are better than real digits`
+      : gap < 0 ? `below the floor of ${number(floor)}: nearer than other real digits are`
       : `above the floor of ${number(floor)}`;
     return `The cheapest pairing costs ${number(found.mean)} a pair, ${verdict}.`;
   };
