@@ -22,13 +22,15 @@ CONF = f"""
 import sys
 sys.path.insert(0, {str(ROOT / "book" / "_ext")!r})
 extensions = ["myst_nb", "proof_postulate", "sphinx_exercise", "sphinx_design", "sphinxcontrib.bibtex",
-              "statement_sign", "chapter_form", "download_copy", "live_figure"]
+              "statement_sign", "chapter_form", "download_copy"]
 myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "dollarmath"]
 nb_execution_mode = "off"
 exclude_patterns = ["_build", "jupyter_execute"]
 numfig = True
+extensions.append("live_figure")
 html_static_path = ["_static"]
 math_numfig = True
+extensions.append("live_figure")
 html_static_path = ["_static"]
 bibtex_bibfiles = ["references.bib"]
 bibtex_reference_style = "author_year"

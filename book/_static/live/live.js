@@ -294,6 +294,7 @@ window.linvaeLive = (() => {
     stage.ready = true;
     stages[name] = stage;
     place.classList.add("live-on");
+    for (const still of place.querySelectorAll("img")) still.loading = "eager"; // so that it is there for paper
     stage.paint();
     stage.status.textContent = "";
   }
