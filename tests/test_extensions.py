@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -27,7 +28,11 @@ myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "dollarmath"
 nb_execution_mode = "off"
 exclude_patterns = ["_build", "jupyter_execute"]
 numfig = True
+extensions.append("live_figure")
+html_static_path = ["_static"]
 math_numfig = True
+extensions.append("live_figure")
+html_static_path = ["_static"]
 bibtex_bibfiles = ["references.bib"]
 bibtex_reference_style = "author_year"
 statements_root = {{root!r}}
@@ -61,7 +66,8 @@ So they say.
 PAGES = {
     "conf.py": CONF,
     "index.md": "# Book\n\nIt takes {minutes}`example` minutes.\n\n"
-    "```{toctree}\n:numbered:\n\nexample\nold\n```\n\n```{toctree}\nbook/statements\nledger\nworks\n```\n",
+    "```{toctree}\n:numbered:\n\nexample\nold\n```\n\n```{toctree}\nbook/statements\nledger\nworks\nlive\n```\n",
+    "live.md": "# Live\n\n```{live} axis\n:name: live-axis\n:alt: A line.\n\nTurn *it*.\n\n- Once.\n```\n",
     "old.md": OLD,
     "book/statements.md": "# Statements\n\n[C7]{#statement-c7}\n",
     "ledger.md": "# Ledger\n\n(ledger-4)=\n## Row 4\n\nMended.\n",
@@ -86,6 +92,7 @@ def folder(tmp_path_factory):
     for name, text in PAGES.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text.replace("{root!r}", repr(str(folder))), encoding="utf-8")
+    shutil.copytree(ROOT / "book" / "_static" / "live", folder / "_static" / "live")
     nbformat.write(example.run(example.chapter(), folder), folder / "example.ipynb")
     build(folder)
     return folder
@@ -159,6 +166,18 @@ def test_evidence_is_not_on_the_page_and_drawing_is_folded(folder):
     html = page(folder, "example")
     assert "assert errors" not in words(html)
     assert html.count("<details") >= 3  # set-up, figure and proof
+
+
+def test_a_live_figure_is_a_still_picture_until_its_scripts_come(folder):
+    html = page(folder, "live")
+    figure = re.search(r'<figure class="live live-axis[^>]*id="live-axis">.*?</figure>', html, re.DOTALL)[0]
+    assert re.search(r'<img alt="A line." src="_images/axis.png"', figure)
+    assert "Turn it ." in words(figure)
+    assert "Try this Once." in words(figure)
+    scripts = re.findall(r'<script[^>]*src="_static/live/([\w.]+)\?', html)
+    assert scripts == ["live.js", "axis.data.js", "axis.js"]
+    assert html.count("live.css") == 1
+    assert "live/live" not in page(folder, "old")
 
 
 def test_the_copy_holds_no_myst_and_all_numbers(copy):
@@ -247,6 +266,10 @@ def test_roles_become_words(text, plain):
             "<details>\n<summary>Proof</summary>\n\n*Proof.* Clear.\n\n</details>",
         ),
         ("```{bibliography}\n```", ""),
+        (
+            "```{live} axis\n:name: fig-a\n:alt: A line.\n\nTurn *it*,\nor not.\n\n- Once.\n```",
+            "*The book on the web has a figure to play with here (Fig. 3.1):* Turn *it*, or not.",
+        ),
     ],
 )
 def test_boxes_become_quotes_and_folds(text, plain):

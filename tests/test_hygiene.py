@@ -173,6 +173,7 @@ def test_minutes_add_words_figures_statements_and_visible_cells():
     longer.cells += [example.markdown(":::{prf:theorem} T\n:label: C7\n:::")] * 2
     assert chapter.minutes(longer) == 15  # and 3 for each statement
     longer.cells += [example.code("glue", "remove-cell"), example.code("set-up", "hide-cell")] * 9
+    longer.cells += [example.markdown("```{live} dials\n:alt: D\n\n" + "word " * 999 + "\n```")]
     assert chapter.minutes(longer) == 15
 
 

@@ -30,6 +30,7 @@ OPEN = re.compile(r"^(?P<indent>[ ]*)(?P<fence>`{3,}|:{3,}|~{3,})[ ]*(?:\{(?P<na
 OPTION = re.compile(r"^[ ]*:([\w-]+):[ ]*(.*)$")
 RAW = {"", "math", "code", "code-block", "code-cell", "eval-rst", "raw"}  # whose content is no Markdown
 FOLDED = {"dropdown", "solution"}
+PLAYED = "live"  # a figure to play with, as long as one likes; what it shows stands in the text as well
 
 GLUED = re.compile(r"\{glue:\w*\}`(?:(?P<page>[\w.-]+)::)?(?P<name>[^`:]+)(?::(?P<format>[^`]*))?`")
 RECORD = "application/papermill.record/text/plain"
@@ -143,7 +144,7 @@ def unfolded(notebook: NotebookNode) -> Iterator[str | Block | NotebookNode]:
 
 def _unfolded(part: str | Block) -> Iterator[str | Block]:
     if isinstance(part, Block):
-        if not part.is_folded:
+        if not part.is_folded and part.name != PLAYED:
             yield part
             for inner in part.content if part.name not in RAW else []:
                 yield from _unfolded(inner)
@@ -170,7 +171,7 @@ def words(notebook: NotebookNode) -> int:
 
 
 def minutes(notebook: NotebookNode) -> int:
-    """Return the minutes to read a chapter, a multiple of five, rounded up; solutions are not in them.
+    """Return the minutes to read a chapter, a multiple of five, rounded up; no solutions, and no live figures.
 
     words / 200 + figures + 3 statements + 2 visible cells
     """

@@ -137,6 +137,10 @@ def _plain(part: str | Block, page: str, book: Book, minutes: int) -> str:
     if part.name == "figure":
         head = f"**{book.number(label)}.** " if label else ""
         return head + body
+    if part.name == "live":
+        where = f" ({book.number(label)})" if label else ""
+        caption = body.split("\n\n")[0].replace("\n", " ")
+        return f"*The book on the web has a figure to play with here{where}:* {caption}"
     title = _title(part, label, argument, book, minutes)
     if part.name == "prf:proof":
         return f"*Proof.* {body}"
