@@ -34,7 +34,7 @@ def n_parted(points):
 def test_planes_part_as_many_labellings_as_cover_counts(n, D):
     points = np.random.default_rng(n).normal(size=(n, D))  # in general position, with probability one
     assert n_parted(points) == cover(n, D)
-    if D < n:  # the count of planes that need not pass through the origin is another one
+    if n > D:  # the count of planes that need not pass through the origin is another one
         assert n_parted(np.c_[np.ones(n), points]) == cover(n, D + 1) > cover(n, D)
 
 
