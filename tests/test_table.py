@@ -272,7 +272,8 @@ def test_polished_drafts_keep_their_labels_and_are_crisper_than_the_drafts_were(
     drafts, labels = model.draft_.sample(30, random_state=3)
     polished, same = model.sample(30, random_state=3)
     np.testing.assert_array_equal(labels, same)
-    assert polished.min() >= 0 and polished.max() <= 1
+    assert polished.min() >= 0
+    assert polished.max() <= 1
     gray = [np.mean((images > 0.2) & (images < 0.8)) for images in (polished, drafts)]
     assert gray[0] < 0.8 * gray[1]
 
