@@ -250,7 +250,7 @@ def test_a_setting_at_an_edge_of_what_was_tried_is_named():
     assert of("class mixture of PCAs", {"k": 2, "parts": 30}) == []
     assert of("LDA + class Gaussian", {"k": 9}) == of("LDA + class Gaussian", {"k": 1}) == []
     assert of("class PCA + class kernels", {"k": 256, "latent": "kernels"}) == ["k"]
-    assert of("class mixture of PPCAs + link", {"k": 32, "parts": 5}) == ["k", "parts"]
+    assert of("class mixture of PPCAs + link", {"k": 16, "parts": 5}) == ["k", "parts"]
     assert of("flow matching + link", {"learning_rate": 1e-3}) == of("flow matching", {"learning_rate": 1e-3})
 
 
@@ -268,7 +268,7 @@ def test_a_link_bends_the_draws_of_the_family_that_it_is_named_after_before_any_
 
 def test_polished_drafts_keep_their_labels_and_are_crisper_than_the_drafts_were():
     X, y = (part[:600] for part in load_mnist())
-    model = families.linear_member("polished class mixture of PPCAs", k=2, parts=2, sigma=0.5).fit(X, y)
+    model = families.linear_member("polished, linked class mixture of PPCAs", k=2, parts=2, sigma=0.5).fit(X, y)
     drafts, labels = model.draft_.sample(30, random_state=3)
     polished, same = model.sample(30, random_state=3)
     np.testing.assert_array_equal(labels, same)

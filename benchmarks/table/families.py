@@ -111,9 +111,10 @@ BETA_AND_PARTS = [
 ]
 CODES_OF_PARTS = [
     {"k": k, "parts": parts}
-    for k, many in ((2, (20,)), (4, (10, 20)), (8, (5, 10, 20)), (16, (5, 10)), (32, (5,)))
+    for k, many in ((1, (20,)), (2, (20,)), (4, (10, 20)), (8, (5, 10, 20)), (16, (5, 10)))
     for parts in many
 ]
+POLISHES = [{"k": 4, "parts": 10, "sigma": sigma} for sigma in (0.25, 0.35, 0.5, 0.7, 1.0)]
 CONVOLUTIONAL = [{"k": k, "latent": f"mixture {n}"} for k, n in ((16, 10), (8, 30), (16, 30), (32, 30), (16, 3))]
 N_TRIES = 9
 FEWER_TRIES = {"convolutional": 5, "flow matching": 2, "polished": 5}  # by the first word of a family
@@ -129,7 +130,7 @@ FAMILIES: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "class PCA + class Gaussian + link": ("mixtures", KS),
     "class mixture of PPCAs": ("mixtures", CODES_OF_PARTS),
     "class mixture of PPCAs + link": ("mixtures", CODES_OF_PARTS),
-    "polished class mixture of PPCAs + link": ("mixtures", [{"sigma": s} for s in (0.25, 0.35, 0.5, 0.7, 1.0)]),
+    "polished, linked class mixture of PPCAs": ("mixtures", POLISHES),
     "VAE": ("deep", BETAS),
     "CVAE": ("deep", BETAS),
     "VAE + class Gaussian": ("deep", BETAS),
@@ -218,7 +219,8 @@ def linear_member(
         model = linear_member(family.removesuffix(" + link"), k, latent, parts, sigma, seed)
         return PixelLink(uncut(model), **LINK, random_state=seed)
     if family.startswith("polished"):
-        return Polished(MixturePPCA(parts, k, random_state=seed), sigma, random_state=seed)
+        linked = linear_member("class mixture of PPCAs + link", k, parts=parts, seed=seed)
+        return Polished(linked, sigma, random_state=seed)
     if family == "class mixture of PPCAs":
         return Clipped(MixturePPCA(parts, k, random_state=seed))
     if family == "class mixture of PCAs":
