@@ -32,7 +32,7 @@ def name_of(kind: str, entry: dict[str, Any]) -> str:
 def is_network(entry: dict[str, Any]) -> bool:
     """Tell whether what was fitted starts from random weights."""
     family = families.FAMILIES.get(entry.get("family", ""), ("linear", []))[0]
-    return family == "deep" or "epochs" in entry
+    return family in ("deep", "linked") or "epochs" in entry
 
 
 def leaves(entry: dict[str, Any], path: tuple[str, ...] = ()) -> dict[tuple[str, ...], list[float]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 
 from linvae import (
     LDA,
@@ -24,8 +25,9 @@ from linvae import (
     StandardNormal,
     VariationalMMLR,
 )
+from linvae.mixtures import MixturePPCA, PixelLink
 
-from .parts import ClassKernels, MixtureOfPCA
+from .parts import ClassKernels, Clipped, MixtureOfPCA, Polished
 
 LATENTS = {"standard normal": StandardNormal(), "class Gaussian": ClassGaussian()}
 
@@ -107,8 +109,15 @@ BETA_AND_PARTS = [
     for beta, many in ((0.3, (10, 30)), (1.0, (3, 10, 30)), (2.0, (3, 10, 30)), (3.0, (30,)))
     for parts in many
 ]
+CODES_OF_PARTS = [
+    {"k": k, "parts": parts}
+    for k, many in ((1, (20,)), (2, (20,)), (4, (10, 20)), (8, (5, 10, 20)), (16, (5, 10)))
+    for parts in many
+]
+POLISHES = [{"k": 4, "parts": 10, "sigma": sigma} for sigma in (0.25, 0.35, 0.5, 0.7, 1.0)]
+CONVOLUTIONAL = [{"k": k, "latent": f"mixture {n}"} for k, n in ((16, 10), (8, 30), (16, 30), (32, 30), (16, 3))]
 N_TRIES = 9
-FEWER_TRIES = {"convolutional": 5, "flow matching": 2}  # by the first word of a family
+FEWER_TRIES = {"convolutional": 5, "flow matching": 2, "polished": 5}  # by the first word of a family
 FAMILIES: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "the talk's recipe": ("linear", KS),
     "pooled PPCA, N(0, I)": ("linear", KS),
@@ -118,6 +127,10 @@ FAMILIES: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "class PCA + class mixture": ("mixtures", CODES_AND_PARTS),
     "class mixture of PCAs": ("mixtures", [{"k": k, "parts": parts} for k in (1, 2, 4) for parts in (5, 10, 30)]),
     "class PCA + class kernels": ("mixtures", [setting | {"latent": "kernels"} for setting in KS]),
+    "class PCA + class Gaussian + link": ("mixtures", KS),
+    "class mixture of PPCAs": ("mixtures", CODES_OF_PARTS),
+    "class mixture of PPCAs + link": ("mixtures", CODES_OF_PARTS),
+    "polished, linked class mixture of PPCAs": ("mixtures", POLISHES),
     "VAE": ("deep", BETAS),
     "CVAE": ("deep", BETAS),
     "VAE + class Gaussian": ("deep", BETAS),
@@ -128,11 +141,14 @@ FAMILIES: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "convolutional VAE": ("deep", FEW_BETAS),
     "convolutional CVAE": ("deep", FEW_BETAS),
     "convolutional autoencoder + class Gaussian": ("deep", FEW_CODES),
-    "convolutional autoencoder + class mixture": (
-        "deep", [{"k": k, "latent": f"mixture {n}"} for k, n in ((16, 10), (8, 30), (16, 30), (32, 30), (16, 3))],
-    ),
+    "convolutional autoencoder + class mixture": ("deep", CONVOLUTIONAL),
+    "convolutional autoencoder + class mixture + link": ("linked", CONVOLUTIONAL),
     "flow matching": ("deep", [{"learning_rate": 1e-3}, {"learning_rate": 2e-3}]),
+    "flow matching + link": ("linked", []),  # no tries of its own: each would cost six minutes
 }  # fmt: skip
+TAKES_SETTING_OF = {"flow matching + link": "flow matching"}
+TRAINED_ONCE = ("flow matching + link",)
+LINK = {"n_draws": 500, "n_levels": 100}  # draws of each class, and steps of a curve, whatever the model
 MOST_PASSES = {
     "VAE": 100, "CVAE": 100, "autoencoder": 100,
     "convolutional VAE": 40, "convolutional CVAE": 40, "convolutional autoencoder": 40, "flow matching": 25,
@@ -144,6 +160,8 @@ TRIED_PASSES = MOST_PASSES | {  # the dear networks are tried in shorter trainin
 
 def tries_of(family: str) -> int:
     """Return how many settings a family tries."""
+    if family in TAKES_SETTING_OF:
+        return 0
     return next((n for word, n in FEWER_TRIES.items() if family.startswith(word)), N_TRIES)
 
 
@@ -165,17 +183,17 @@ def without_latent(setting: dict[str, Any]) -> dict[str, Any]:
 
 def at_an_edge(family: str, setting: dict[str, Any]) -> list[str]:
     """Return the names of what stands at the least or the largest value that the family tried, and could go further."""
-    found = []
+    found, settings = [], FAMILIES[TAKES_SETTING_OF.get(family, family)][1]
     for name, value in setting.items():
-        tried = sorted({amount(other[name]) for other in FAMILIES[family][1]})
+        tried = sorted({amount(other[name]) for other in settings})
         if len(tried) > 1 and amount(value) in {tried[0], tried[-1]} - ENDS.get(name, set()):
             found.append(name)
     return [] if family.startswith("LDA") else found  # which tried all that there are
 
 
 # There is no less than one code and no weight below 0.  More parts always gain in W1, until each is an image that is
-# remembered; so they stop at 30, with some twenty images each.
-ENDS = {"k": {1.0}, "beta": {0.0}, "parts": {30.0}, "latent": {30.0}}
+# remembered; so they stop at 30, with some twenty images each, or at 20 where each has a covariance of its own.
+ENDS = {"k": {1.0}, "beta": {0.0}, "parts": {20.0, 30.0}, "latent": {30.0}}
 
 
 def amount(value: Any) -> float:
@@ -193,8 +211,18 @@ CURVES = ("the talk's recipe", "PCA + class Gaussian", "class PCA + class Gaussi
 CURVE_KS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
-def linear_member(family: str, k: int, latent: str = "class Gaussian", parts: int = 1, seed: int = 0) -> Any:
-    """Return one linear model of a family."""
+def linear_member(
+    family: str, k: int = 8, latent: str = "class Gaussian", parts: int = 10, sigma: float = 0.5, seed: int = 0
+) -> Any:
+    """Return one model of a family that is linear, or linear at heart."""
+    if family.endswith(" + link"):  # a link wants what lies below black, too
+        model = linear_member(family.removesuffix(" + link"), k, latent, parts, sigma, seed)
+        return PixelLink(uncut(model), **LINK, random_state=seed)
+    if family.startswith("polished"):
+        linked = linear_member("class mixture of PPCAs + link", k, parts=parts, seed=seed)
+        return Polished(linked, sigma, random_state=seed)
+    if family == "class mixture of PPCAs":
+        return Clipped(MixturePPCA(parts, k, random_state=seed))
     if family == "class mixture of PCAs":
         return MixtureOfPCA(k, parts, random_state=seed)
     if family == "the talk's recipe":
@@ -208,10 +236,19 @@ def linear_member(family: str, k: int, latent: str = "class Gaussian", parts: in
     return linear(family.split()[0], "learned noise", latent, k)
 
 
+def uncut(model: Any) -> Any:
+    """Return the model without the cut at black and white."""
+    if isinstance(model, Clipped):
+        return model.model
+    return model.set_params(clip=None) if isinstance(model, LinearGenerativeModel) else model
+
+
 def kind_and_latent(family: str, setting: dict[str, Any]) -> tuple[str, str]:
     """Return the network of a deep family, and the name of its distribution."""
     kind = family.split(" + ")[0]
-    return kind, setting.get("latent", "standard normal" if family == kind else "class Gaussian")
+    return kind, setting.get(
+        "latent", "standard normal" if family.removesuffix(" + link") == kind else "class Gaussian"
+    )
 
 
 def reads_labels(family: str) -> bool:
@@ -219,13 +256,19 @@ def reads_labels(family: str) -> bool:
     return family not in ("VAE", "convolutional VAE", "pooled PPCA, N(0, I)")
 
 
-def fitted(family: str, setting: dict[str, Any], X: Any, y: Any, seed: int = 0) -> tuple[Any, float]:
-    """Return a fitted model of a family and the processor's seconds."""
+def fitted(
+    family: str, setting: dict[str, Any], X: Any, y: Any, seed: int = 0, passes: dict[str, int] | None = None
+) -> tuple[Any, float]:
+    """Return a fitted model of a family and the processor's seconds; `passes` are the most of each kind of network."""
     start = time.process_time()
-    if FAMILIES[family][0] == "deep":
+    if FAMILIES[family][0] in ("deep", "linked"):
         kind, latent = kind_and_latent(family, setting)
-        model = network(kind, seed, **without_latent(setting)).fit(X, y)
-        return with_latent(model, latent, X, y, seed), time.process_time() - start
+        most = {"n_epochs": (passes or MOST_PASSES)[kind]}
+        model = network(kind, seed, **most, **without_latent(setting)).fit(X, y)
+        model = with_latent(model, latent, X, y, seed)
+        if FAMILIES[family][0] == "linked":
+            model = PixelLink(FrozenEstimator(model), **LINK, random_state=seed).fit(X, y)
+        return model, time.process_time() - start
     return linear_member(family, **setting, seed=seed).fit(X, y), time.process_time() - start
 
 
@@ -259,6 +302,19 @@ def n_parameters(model: Any) -> tuple[int, int]:
         drawing, both = n_parameters(model.model_)
         n_parts = len(model.model_.classes_)  # a share each, and a centre to encode by
         return drawing + n_parts, both + n_parts * (1 + model.model_.n_features_in_)
+    if isinstance(model, PixelLink):
+        curves = sum(part.size for curve in (model.cuts_, model.levels_) for part in curve.values())
+        drawing, both = n_parameters(getattr(model.model_, "estimator", model.model_))
+        return drawing + curves, both + curves
+    if isinstance(model, Clipped):
+        return n_parameters(model.model_)
+    if isinstance(model, Polished):  # which keeps the training images
+        drawing = n_parameters(model.draft_)[0] + sum(images.size for images in model.local_.images_.values())
+        return drawing, drawing
+    if isinstance(model, MixturePPCA):
+        d, k = model.n_features_in_, next(iter(model.parts_.values())).variances.shape[1]
+        drawing = sum(model.n_parts_.values()) * (1 + d + k * d + k + 1)
+        return drawing, drawing
     if hasattr(model, "network_"):
         return model.n_parameters_, model.n_parameters_
     latent = model.latent_

@@ -165,6 +165,7 @@ def setting_of(job: dict[str, Any]) -> str:
     words += [f"β = {setting['beta']:g}"] if "beta" in setting else []
     words += [f"step {setting['learning_rate']:g}"] if "learning_rate" in setting else []
     words += [f"{setting['parts']} parts"] if "parts" in setting else []
+    words += [f"noise of {setting['sigma']:g}"] if "sigma" in setting else []
     words += [f"{setting['hidden']} hidden units"] if "hidden" in setting else []
     words += [f"{setting['latent'].split()[-1]} Gaussians"] if "mixture" in setting.get("latent", "") else []
     words += [f"{setting['scale']} pixels"] if "scale" in setting else []
