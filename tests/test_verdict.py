@@ -9,6 +9,7 @@ ERROR = 0.5 / np.sqrt(4000)  # of a share of 4,000 images, at one half
 
 TALK, MIX = "the talk's recipe", "class PCA + class mixture"
 CONV = "convolutional autoencoder + class mixture"
+BENT = "class mixture of PPCAs + link"
 NETWORKS = [name for name in results.finalists("mnist") if any(word in name for word in ("VAE", "auto", "flow"))]
 
 
@@ -71,6 +72,28 @@ def test_the_linear_mixture_is_ahead_of_a_plain_vae_and_behind_a_convolutional_a
         assert score == "recall" or mix.max() < vae.min()
     seconds = [results.finalists(data)[family]["fit_seconds"] for family in (MIX, CONV)]
     assert seconds[1] > 10 * seconds[0]
+
+
+@pytest.mark.parametrize("data", results.DATA)
+def test_no_network_of_up_to_ten_times_its_seconds_beats_the_linked_mixture_by_frechet_distance_or_as_a_teacher(data):
+    final = results.finalists(data)
+    seconds = 10 * final[BENT]["fit_seconds"]
+    rivals = [network for network in NETWORKS if final[network]["fit_seconds"] <= seconds]
+    assert {"CVAE", "CVAE + class Gaussian", "autoencoder + class mixture"} <= set(rivals)
+    for network in rivals:
+        assert trained(data, BENT, "frechet").max() < trained(data, network, "frechet").min()
+        if "tstr" in final[network]:
+            assert trained(data, BENT, "tstr_forest").min() > trained(data, network, "tstr_forest").max()
+
+
+def test_the_linked_mixture_is_ahead_of_networks_without_a_link_on_clothes_and_behind_the_best_on_digits():
+    for network in NETWORKS:
+        if not network.endswith(" + link"):
+            assert trained("fashion", BENT, "frechet").max() < trained("fashion", network, "frechet").min()
+    conv, bent = (trained("mnist", family, "frechet") for family in (CONV, BENT))
+    assert conv.max() < bent.min()
+    assert trained("mnist", CONV, "recall").min() > trained("mnist", BENT, "recall").max()
+    assert trained("mnist", CONV, "tstr_forest").max() < trained("mnist", BENT, "tstr_forest").min()
 
 
 @pytest.mark.parametrize("data", results.DATA)
