@@ -114,6 +114,15 @@ def test_every_picture_is_there_and_described(tab):
         assert picture.get_attribute("alt")
 
 
+def test_no_picture_is_stretched(tab):
+    shapes = """imgs => imgs.filter(img => img.naturalWidth && img.clientWidth && img.clientHeight)
+      .map(img => [img.src, img.clientWidth / img.clientHeight * img.naturalHeight / img.naturalWidth])"""
+    tab.evaluate("document.querySelectorAll('article img').forEach(img => { img.loading = 'eager'; })")
+    tab.wait_for_timeout(100)
+    apart = tab.locator("article img").evaluate_all(shapes)
+    assert [one for one in apart if not 0.97 < one[1] < 1.03] == []  # whole pixels round a small one by so much
+
+
 def settle(tab):
     tab.evaluate("dispatchEvent(new Event('resize'))")
     tab.wait_for_timeout(150)
