@@ -108,7 +108,14 @@ def test_formulas_are_drawn(tab):
     assert tab.locator("mjx-merror, [data-mjx-error]").count() == 0
 
 
+def load_all(tab):
+    """Load also the pictures that wait until they are near."""
+    tab.evaluate("document.querySelectorAll('article img').forEach(img => { img.loading = 'eager'; })")
+    tab.wait_for_function("[...document.querySelectorAll('article img')].every(img => img.complete)")
+
+
 def test_every_picture_is_there_and_described(tab):
+    load_all(tab)
     for picture in tab.locator("article img").all():
         assert picture.evaluate("img => img.naturalWidth || img.getAttribute('src').endsWith('.svg')")
         assert picture.get_attribute("alt")
@@ -117,8 +124,7 @@ def test_every_picture_is_there_and_described(tab):
 def test_no_picture_is_stretched(tab):
     shapes = """imgs => imgs.filter(img => img.naturalWidth && img.clientWidth && img.clientHeight)
       .map(img => [img.src, img.clientWidth / img.clientHeight * img.naturalHeight / img.naturalWidth])"""
-    tab.evaluate("document.querySelectorAll('article img').forEach(img => { img.loading = 'eager'; })")
-    tab.wait_for_timeout(100)
+    load_all(tab)
     apart = tab.locator("article img").evaluate_all(shapes)
     assert [one for one in apart if not 0.97 < one[1] < 1.03] == []  # whole pixels round a small one by so much
 
