@@ -125,11 +125,8 @@ def test_the_squared_distance_and_not_the_distance_falls_like_one_over_the_draws
         assert np.mean(np.sqrt(squares)) == pytest.approx(np.sqrt(room / n_draws), rel=0.1)
 
 
-@pytest.mark.statement("L8", "L16")
-@pytest.mark.parametrize(("load", "gray", "cut"), [(load_mnist, 87, 97), (load_fashion_mnist, 194, 359)])
-def test_in_gray_images_the_class_leaves_the_span_and_a_cut_takes_even_one_linear_map_out(load, gray, cut):
-    """The talk's set-up at 16 codes: squared units outside the span of PCA, in standardised pixels, for an image."""
-    X, y = load("train")
+def talk_and_one_map(X, y):
+    """Return the talk's model, one decoder for all beside it, and what of images lies outside PCA's span, by pixel."""
     talk = LinearGenerativeModel.from_talk(16).fit(X, y)
     decoder = VariationalMMLR("mean-field", "fixed", 1.0, prior="fixed", prior_variance=1.0)
     pooled = LinearGenerativeModel(PCA(16), decoder, StandardNormal(), conditional="none", standardize=True).fit(X)
@@ -137,7 +134,20 @@ def test_in_gray_images_the_class_leaves_the_span_and_a_cut_takes_even_one_linea
 
     def outside(images):
         centred = (images - talk.pixel_mean_) / talk.pixel_scale_ - mu
-        return np.sum((centred - centred @ V @ V.T) ** 2, axis=1).mean()
+        return (centred - centred @ V @ V.T) ** 2
+
+    return talk, pooled, outside
+
+
+@pytest.mark.statement("L8", "L16")
+@pytest.mark.parametrize(("load", "gray", "cut"), [(load_mnist, 87, 97), (load_fashion_mnist, 194, 359)])
+def test_in_gray_images_the_class_leaves_the_span_and_a_cut_takes_even_one_linear_map_out(load, gray, cut):
+    """The talk's set-up at 16 codes: squared units outside the span of PCA, in standardised pixels, for an image."""
+    X, y = load("train")
+    talk, pooled, by_pixel = talk_and_one_map(X, y)
+
+    def outside(images):
+        return by_pixel(images).sum(axis=1).mean()
 
     by_class = talk.set_params(coefficients="mean").sample(1000, np.repeat(np.arange(10), 100), random_state=0)[0]
     by_one_map = pooled.sample(1000, random_state=0)[0]
@@ -498,15 +508,7 @@ def test_centred_codes_alone_do_not_help_mean_field_under_the_wide_prior(digits_
 
 def test_two_cuts_take_the_class_down_and_one_at_seven_tenths_leaves_one_map_black():
     X, y = load_mnist("train")
-    talk = LinearGenerativeModel.from_talk(16).fit(X, y)
-    decoder = VariationalMMLR("mean-field", "fixed", 1.0, prior="fixed", prior_variance=1.0)
-    pooled = LinearGenerativeModel(PCA(16), decoder, StandardNormal(), conditional="none", standardize=True).fit(X)
-    V, mu = talk.encoder_.components_.T, talk.encoder_.mean_
-
-    def outside(images):
-        centred = (images - talk.pixel_mean_) / talk.pixel_scale_ - mu
-        return (centred - centred @ V @ V.T) ** 2
-
+    talk, pooled, outside = talk_and_one_map(X, y)
     by_class = talk.set_params(coefficients="mean").sample(1000, np.repeat(np.arange(10), 100), random_state=0)[0]
     gray = outside(by_class)
     below = by_class < 0

@@ -212,7 +212,7 @@ CURVE_KS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
 def linear_member(
-    family: str, k: int = 8, latent: str = "class Gaussian", parts: int = 10, sigma: float = 0.5, seed: int = 0
+    family: str, k: int, latent: str = "class Gaussian", parts: int = 1, sigma: float = 0.5, seed: int = 0
 ) -> Any:
     """Return one model of a family that is linear, or linear at heart."""
     if family.endswith(" + link"):  # a link wants what lies below black, too

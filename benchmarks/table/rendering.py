@@ -73,7 +73,10 @@ def fairness() -> str:
     return (
         f"Each family tried {families.N_TRIES} settings on validation images; the dearest fewer ({', '.join(fewer)}), "
         "and in shorter trainings. A network stops when the loss of images held out rests, or at a cap of passes, "
-        f"in a try and as a finalist: {'; '.join(dear)}; all others {max(families.MOST_PASSES.values())}.\n\n"
+        f"in a try and as a finalist: {'; '.join(dear)}; all others {max(families.MOST_PASSES.values())}. "
+        f"A link is fitted to {families.LINK['n_draws']} draws of each class, with {families.LINK['n_levels']} steps a "
+        "pixel. The polished model tries levels of noise alone, for one draft; the linked flow has the setting of the "
+        "flow, and one training.\n\n"
     )
 
 
