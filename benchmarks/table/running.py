@@ -15,7 +15,8 @@ import re
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,12 @@ LIBRARIES = ("numpy", "scipy", "scikit-learn", "pot", "torch", "numba")
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that a result may depend on."""
-    return {name: version(name) for name in LIBRARIES}
+    """Return the versions that a result may depend on, of the libraries that are here."""
+    found = {}
+    for name in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def fingerprint() -> str:
