@@ -472,7 +472,7 @@ def test_a_resized_pixel_is_the_mean_of_the_area_under_it(tmp_path):
     X, _, shape = read_folder(tmp_path, size=(2, 3))
     assert shape == (2, 3)
     expected = a.reshape(2, 2, 3, 2).mean(axis=(1, 3)).ravel(), b.reshape(2, 4, 3).mean(axis=1).ravel()
-    np.testing.assert_allclose(255 * X, expected, atol=1.01)  # Pillow rounds to a byte twice, along columns and along rows
+    np.testing.assert_allclose(255 * X, expected, atol=1.01)  # rounded twice: columns, then rows
 
 
 def test_transparent_pixels_take_the_background_and_colour_becomes_gray(tmp_path):
