@@ -1,7 +1,8 @@
-"""The real images of the book: handwritten digits and pieces of clothing, one image a row.
+"""The real images of the book: handwritten digits and pieces of clothing, one image a row; and those of a reader.
 
 This module knows where the images are and checks that they are what they claim to be. `load_*` reads the 8,000 + 2,000
-images shipped with the package, offline; `fetch_*` reads the full 60,000 + 10,000, from idx files or from OpenML.
+images shipped with the package, offline; `fetch_*` reads the full 60,000 + 10,000, from idx files or from OpenML;
+`read_folder` reads images of your own, a folder for each class.
 How the shipped parts were drawn, their limits and their licences: `linvae/data/README.md`, the book's page "The data".
 """
 
@@ -21,7 +22,10 @@ from numpy.typing import NDArray
 
 from .idx import read_idx
 
-__all__ = ["FASHION_MNIST_LABELS", "fetch_fashion_mnist", "fetch_mnist", "load_fashion_mnist", "load_mnist", "read_idx"]
+__all__ = [
+    "FASHION_MNIST_LABELS", "fetch_fashion_mnist", "fetch_mnist", "load_fashion_mnist", "load_mnist", "read_folder",
+    "read_idx",
+]  # fmt: skip
 
 Split = Literal["train", "test"]
 Dtype = Literal["float32", "uint8"]
@@ -117,6 +121,100 @@ def fetch_fashion_mnist(split: Split = "train", dtype: Dtype = "float32", verbos
     Source: Xiao, Rasul and Vollgraf (2017).
     """
     return _fetch(_FASHION, split, dtype, verbose)
+
+
+def read_folder(
+    folder: str | os.PathLike[str], size: tuple[int, int] | None = None, *, background: int = 0
+) -> tuple[NDArray[np.float32], NDArray[np.str_], tuple[int, int]]:
+    """Read images of your own: one folder for each class, named as the class, with one file for each image.
+
+    Every file in a class's folder must be an image of 8 bits that Pillow reads (PNG, JPEG, GIF, BMP, …); names that
+    begin with a dot are left alone. Colour becomes gray as 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601).
+
+    Parameters
+    ----------
+    folder : path
+    size : (rows, columns) or None
+        Resize every image to so many pixels, each the mean of the area under it, without keeping the ratio of its
+        sides. None wants all images to have one size already.
+    background : int
+        The gray level, 0 (black) to 255, behind transparent pixels.
+
+    Returns
+    -------
+    X : float32 array (n, rows * columns)
+        Gray levels in [0, 1], class by class in the order of their names, and within a class by file name.
+    y : str array (n,)
+        The name of each image's class.
+    shape : (rows, columns)
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two classes, a class without images, a file that is no image of 8 bits, or images of
+        several sizes without `size`.
+    NotADirectoryError
+        If there is no such folder.
+    ModuleNotFoundError
+        Without Pillow, which the extra `linvae[plot]` brings.
+
+    Examples
+    --------
+    >>> X, y, shape = read_folder("leaves", size=(28, 28))  # doctest: +SKIP
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is no folder; give the one that holds a folder for each class")
+    if size is not None and (len(size) != 2 or min(size) < 1):
+        raise ValueError(f"size={size!r}; give (rows, columns) of at least one pixel each, such as (28, 28)")
+    if not 0 <= background <= 255:
+        raise ValueError(f"background={background!r}; give a gray level from 0, black, to 255, white")
+    classes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if len(classes) < 2:
+        found = ", ".join(path.name for path in classes) or "none"
+        raise ValueError(f"{folder} holds {len(classes)} folders of classes ({found}); make two or more, one a class")
+    images: list[NDArray[np.uint8]] = []
+    labels: list[str] = []
+    first = None
+    for name in classes:
+        paths = sorted(path for path in name.iterdir() if not path.name.startswith("."))
+        if not paths:
+            raise ValueError(f"{name} is empty; put the images of its class there, or delete it")
+        for path in paths:
+            images.append(_gray_image(path, size, background))
+            first = first or path
+            if images[-1].shape != images[0].shape:
+                raise ValueError(
+                    f"{path} has {images[-1].shape} pixels and {first} has {images[0].shape}; give size=(rows, "
+                    "columns) to bring all images to one size"
+                )
+        labels += [name.name] * len(paths)
+    rows, columns = images[0].shape
+    X = np.divide(np.stack(images).reshape(len(images), -1), 255, dtype=np.float32)
+    return X, np.array(labels), (rows, columns)
+
+
+def _gray_image(path: Path, size: tuple[int, int] | None, background: int) -> NDArray[np.uint8]:
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError('read_folder needs Pillow; install "linvae[plot]"') from error
+    try:
+        with Image.open(path) as file:
+            if file.mode.startswith(("I", "F")):
+                raise ValueError(f"{path} has more than 8 bits a pixel (Pillow's mode {file.mode}); save it with 8")
+            if file.has_transparency_data:
+                behind = Image.new("RGBA", file.size, (background,) * 3 + (255,))
+                image = Image.alpha_composite(behind, file.convert("RGBA")).convert("L")
+            else:
+                image = file.convert("L")
+    except (UnidentifiedImageError, IsADirectoryError, PermissionError) as error:
+        raise ValueError(f"{path} is no image that Pillow reads; move it out of the folder of its class") from error
+    except OSError as error:
+        raise ValueError(f"{path} is a damaged image ({error}); copy it again, or move it away") from error
+    if size is not None:
+        image = image.resize((size[1], size[0]), Image.Resampling.BOX)
+    return np.asarray(image)
 
 
 def _load(data: _DataSet, split: Split, dtype: Dtype) -> Rows:

@@ -27,6 +27,7 @@ from linvae.datasets import (
     fetch_mnist,
     load_fashion_mnist,
     load_mnist,
+    read_folder,
     read_idx,
 )
 
@@ -436,3 +437,82 @@ def test_offline_the_error_names_the_ways_out(stem, monkeypatch):
     for part in ("OpenML", "LINVAE_DATA", "train-images-idx3-ubyte", "train-labels-idx1-ubyte",
                  "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", f"load_{stem}()"):  # fmt: skip
         assert part in str(error.value)
+
+
+# ---------------------------------------------------------------- a folder of one's own
+
+
+def pictures(folder, **classes):
+    """Write each class's arrays (rows, columns) or (rows, columns, channels) as PNG files."""
+    image = pytest.importorskip("PIL.Image", reason="Pillow comes with the extra plot")
+    for name, arrays in classes.items():
+        (folder / name).mkdir(parents=True)
+        for i, array in enumerate(arrays):
+            image.fromarray(np.asarray(array)).save(folder / name / f"{i}.png")
+
+
+def gray(rows, columns, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (rows, columns), dtype=np.uint8)
+
+
+def test_a_folder_gives_the_bytes_that_were_saved_class_by_class(tmp_path):
+    a, b, c = gray(3, 4, 1), gray(3, 4, 2), gray(3, 4, 3)
+    pictures(tmp_path, oak=[c], beech=[a, b])
+    (tmp_path / "oak" / ".hidden").write_bytes(b"nothing")
+    X, y, shape = read_folder(tmp_path)
+    assert shape == (3, 4)
+    assert X.dtype == np.float32
+    assert y.tolist() == ["beech", "beech", "oak"]
+    np.testing.assert_array_equal(X, np.divide([a.ravel(), b.ravel(), c.ravel()], 255, dtype=np.float32))
+
+
+def test_a_resized_pixel_is_the_mean_of_the_area_under_it(tmp_path):
+    a, b = gray(4, 6), gray(8, 3)
+    pictures(tmp_path, a=[a], b=[b])
+    X, _, shape = read_folder(tmp_path, size=(2, 3))
+    assert shape == (2, 3)
+    expected = a.reshape(2, 2, 3, 2).mean(axis=(1, 3)).ravel(), b.reshape(2, 4, 3).mean(axis=1).ravel()
+    np.testing.assert_allclose(255 * X, expected, atol=1.01)  # rounded twice: columns, then rows
+
+
+def test_transparent_pixels_take_the_background_and_colour_becomes_gray(tmp_path):
+    clear = np.zeros((1, 1, 4), np.uint8)
+    red = np.full((1, 1, 4), (255, 0, 0, 255), np.uint8)
+    pictures(tmp_path, clear=[clear], red=[red])
+    X, _, _ = read_folder(tmp_path, background=51)
+    assert X[0, 0] == pytest.approx(0.2)
+    assert X[1, 0] == pytest.approx(0.299, abs=0.5 / 255)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "words"),
+    [
+        (lambda p: pictures(p, one=[gray(2, 2)]), r"1 folders of classes \(one\); make two or more"),
+        (lambda p: pictures(p, a=[gray(2, 2)], b=[]), "b is empty; put the images"),
+        (lambda p: pictures(p, a=[gray(2, 2)], b=[gray(3, 2)]), r"has \(3, 2\) pixels and .* has \(2, 2\); give size="),
+        (lambda p: pictures(p, a=[gray(2, 2)], b=[gray(2, 2).astype(np.uint16)]), "more than 8 bits a pixel"),
+        (lambda p: (pictures(p, a=[gray(2, 2)], b=[gray(2, 2)]), (p / "b" / "x.txt").write_text("no")), "is no image"),
+        (lambda p: (pictures(p, a=[gray(2, 2)], b=[gray(2, 2)]), (p / "b" / "deep").mkdir()), "is no image"),
+        (
+            lambda p: (
+                pictures(p, a=[gray(20, 20)], b=[gray(20, 20)]),
+                (p / "b" / "0.png").write_bytes((p / "b" / "0.png").read_bytes()[:200]),
+            ),
+            "is a damaged image",
+        ),
+    ],
+)
+def test_a_folder_that_is_not_as_it_should_be_is_refused_with_a_way_out(tmp_path, prepare, words):
+    prepare(tmp_path)
+    with pytest.raises(ValueError, match=words):
+        read_folder(tmp_path)
+
+
+def test_a_folder_that_is_not_there_a_size_and_a_background_are_refused(tmp_path):
+    with pytest.raises(NotADirectoryError, match="is no folder"):
+        read_folder(tmp_path / "nowhere")
+    pictures(tmp_path, a=[gray(2, 2)], b=[gray(2, 2)])
+    with pytest.raises(ValueError, match=r"size=\(0, 3\)"):
+        read_folder(tmp_path, size=(0, 3))
+    with pytest.raises(ValueError, match="background=300"):
+        read_folder(tmp_path, background=300)

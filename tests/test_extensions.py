@@ -1,5 +1,6 @@
 """The book's own Sphinx extensions, tried on a small book in a temporary folder, and the copies that it serves."""
 
+import importlib
 import json
 import os
 import re
@@ -31,8 +32,6 @@ numfig = True
 extensions.append("live_figure")
 html_static_path = ["_static"]
 math_numfig = True
-extensions.append("live_figure")
-html_static_path = ["_static"]
 bibtex_bibfiles = ["references.bib"]
 bibtex_reference_style = "author_year"
 statements_root = {{root!r}}
@@ -360,3 +359,24 @@ def test_a_published_book_has_cards_a_site_map_and_a_page_for_what_is_not_found(
 
 def test_the_page_for_contributors_shows_the_lines_that_install():
     assert chapter.INSTALL in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+# ---------------------------------------------------------------- what rests on what
+
+
+@pytest.fixture
+def chapter_map(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
+    return importlib.import_module("chapter_map")
+
+
+def test_an_arc_is_left_out_where_another_of_the_needs_leads_there_already(chapter_map):
+    needs = {"why": [], "naive": ["why"], "codes": ["naive", "why"], "judges": ["why", "codes"]}
+    assert chapter_map.direct(needs) == {"why": [], "naive": ["why"], "codes": ["naive"], "judges": ["codes"]}
+
+
+def test_every_chapter_of_the_picture_is_a_link_that_says_what_it_rests_on(chapter_map):
+    html = chapter_map.arcs({"why": [], "posterior_collapse": ["why"]}, lambda name: f"{name}.html")
+    assert '<a href="posterior_collapse.html" aria-label="posterior collapse, rests on why">' in html
+    assert 'aria-label="why, rests on nothing"' in html
+    assert html.count("<path") == 1

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from benchmarks import elsewhere
 from benchmarks.table import drift, families, jobs, parts, rendering, running
 from benchmarks.table.__main__ import main
 from linvae import PCA, LinearGenerativeModel, VariationalMMLR
@@ -617,3 +618,45 @@ def test_models_that_are_not_asked_for_a_class_have_no_score_by_labels():
     assert [family for family in families.FAMILIES if not families.reads_labels(family)] == [
         "pooled PPCA, N(0, I)", "VAE", "convolutional VAE",
     ]  # fmt: skip
+
+
+# ---------------------------------------------------------------- elsewhere
+
+
+def on_each_split(data, model, score):
+    found = elsewhere.values(json.loads(elsewhere.KEPT.read_text(encoding="utf-8")), data, model, score)
+    assert len(found) == len(elsewhere.SPLITS)
+    return np.array(found)
+
+
+def test_the_page_of_elsewhere_is_what_was_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(elsewhere, "PAGE", tmp_path / "elsewhere.md")
+    elsewhere.render()
+    assert elsewhere.PAGE.read_text() == (elsewhere.HERE / "elsewhere.md").read_text()
+
+
+def test_what_the_appendix_says_of_other_splits_holds_on_each():
+    dense, convolutional = list(elsewhere.TRIES)[1:], "convolutional autoencoder + class mixture"
+    for data, models in elsewhere.MODELS.items():
+        linked = {score: on_each_split(data, elsewhere.LINEAR, score) for score in ("frechet", "tstr_forest")}
+        for network in models[1:]:
+            assert np.all(linked["tstr_forest"] > on_each_split(data, network, "tstr_forest") + 0.03)
+            if data != "digits 8x8" and network in dense:
+                assert np.all(linked["frechet"] < on_each_split(data, network, "frechet"))
+    ahead = on_each_split("fashion", convolutional, "frechet") - on_each_split("fashion", elsewhere.LINEAR, "frechet")
+    behind = on_each_split("mnist", convolutional, "frechet") - on_each_split("mnist", elsewhere.LINEAR, "frechet")
+    assert np.all(ahead > 0)
+    assert np.all(behind < 0)
+    small = [on_each_split("digits 8x8", model, "frechet") for model in (elsewhere.LINEAR, dense[0])]
+    assert abs(np.diff(np.mean(small, axis=1))[0]) < np.std(small[0], ddof=1)
+
+
+def test_a_run_elsewhere_can_be_repeated():
+    X, y, T, T_labels = elsewhere.parts("digits 8x8", 7)
+    real = np.random.default_rng(7).permutation(len(X))[: len(T)]
+    found = elsewhere.scored("digits 8x8", X[real], y[real], T, T_labels)
+    kept = json.loads(elsewhere.KEPT.read_text(encoding="utf-8"))
+    (run,) = [run for run in kept if (run["data"], run["split"], run["model"]) == ("digits 8x8", 7, "real")]
+    assert found == pytest.approx(
+        {score: run[score] for score in found}, rel=DIGITS, abs=0.01
+    )  # a forest may flip a row

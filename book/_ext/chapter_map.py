@@ -1,6 +1,6 @@
-"""The directive `chapter-map`: every chapter in one line, with its minutes and what it rests on.
+"""The directives `chapter-map`, every chapter in one line with its minutes, and `prerequisites`, what rests on what.
 
-It is drawn from the chapters' own metadata, which stand in the notebook under `linvae`:
+Both are drawn from the chapters' own metadata, which stand in the notebook under `linvae`:
 
     {"line": "What least squares adds to PCA: nothing.", "needs": ["autoencoder", "naive"]}
 """
@@ -55,6 +55,54 @@ class ChapterMap(SphinxDirective):
         return node.children
 
 
+def direct(needs):
+    """Return what each chapter needs, less what another of its needs asks for already."""
+    everything = {}
+    for name, own in needs.items():  # in the order of the book, so what is needed comes first
+        everything[name] = set(own).union(*(everything[other] for other in own))
+    return {name: [n for n in own if not any(n in everything[other] for other in own)] for name, own in needs.items()}
+
+
+ROW, LEFT, WIDTH = 24, 150, 320
+
+
+def arcs(needs, address):
+    """Return an SVG: a row for each chapter, and an arc up to each that it rests on; `address` makes a link."""
+    row = {name: ROW * (i + 0.75) for i, name in enumerate(needs)}
+    lines = []
+    for name, rests in direct(needs).items():
+        said = "rests on " + " and ".join(rest.replace("_", " ") for rest in rests) if rests else "rests on nothing"
+        title = name.replace("_", " ")
+        lines.append(f'<a href="{address(name)}" aria-label="{title}, {said}">')
+        for rest in rests:
+            reach = LEFT - 12 - min(LEFT - 16, 10 + 0.42 * (row[name] - row[rest]))
+            lines.append(
+                f'<path d="M {LEFT - 8} {row[name]:.0f} C {reach:.0f} {row[name]:.0f}, '
+                f'{reach:.0f} {row[rest]:.0f}, {LEFT - 8} {row[rest]:.0f}"/>'
+            )
+        lines.append(f'<circle cx="{LEFT - 4}" cy="{row[name]:.0f}" r="3"/>')
+        lines.append(f'<text x="{LEFT + 6}" y="{row[name] + 5:.0f}">{title}</text></a>')
+    height = ROW * (len(needs) + 0.5)
+    return (
+        f'<svg class="prerequisites" viewBox="0 0 {WIDTH} {height:.0f}" role="group" '
+        f'aria-label="Chapters, and what each rests on">{"".join(lines)}</svg>'
+    )
+
+
+class Prerequisites(SphinxDirective):
+    """Render the arcs."""
+
+    def run(self):
+        needs = {}
+        for _, paths in parts():
+            for path in paths:
+                self.env.note_dependency(str(path))
+                needs[path.stem] = list(nbformat.read(path, as_version=4).metadata.linvae.needs)
+        html = arcs(needs, lambda name: f"{name}.html")
+        return [nodes.raw("", html, format="html")]
+
+
 def setup(app):
     app.add_directive("chapter-map", ChapterMap)
+    app.add_directive("prerequisites", Prerequisites)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
