@@ -34,14 +34,14 @@ $(VENV)/.ready-extras: $(READY)
 
 # What came out of the tests that prove a statement; `make check` and `make book` both read it.
 build/statements.json: $(READY) $(SOURCES)
-	$(ONE_THREAD) $(RUN) -m pytest tests -q -m statement --statements-report $@
+	$(ONE_THREAD) $(RUN) -m pytest -n 2 tests -q -m statement --statements-report $@
 
 book: $(READY) build/statements.json  ## build the book, every warning an error
 	$(BIN)/jupyter-book build . -W -n --keep-going
 	@echo "Open $(CURDIR)/_build/html/index.html, or run make serve."
 
 test: $(READY)  ## run the tests, then every chapter against its stored outputs
-	$(ONE_THREAD) $(RUN) -m pytest -n 2
+	$(ONE_THREAD) $(RUN) -m pytest -n 2 --statements-report build/statements.json
 	$(ONE_THREAD) $(RUN) -m pytest -n 2 --dist loadfile --nbval --nbval-current-env book
 
 check: $(READY) build/statements.json  ## lint, types, notebook hygiene, statements
