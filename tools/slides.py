@@ -1,0 +1,527 @@
+"""Build the slides: python tools/slides.py (the job `make slides` fetches reveal.js first)
+
+A deck is a Markdown file in `course/slides`.  A heading begins a slide, and is its claim.  Under it stand words, formulas
+and what the chapters have stored, taken by name:
+
+    ```{figure} naive::fig-naive             the figure of that label, with its alt text
+    ```{live} naive::dials                   the live figure; on paper, or where no script runs, its still picture
+    ```{table} collapse::New digits          the table whose caption begins so; `:rows:` and `:columns:` choose, split by |
+    {glue:text}`why::digits_first:.0f`       a number that the chapter has glued
+    {entry}`collapse::New digits|each class|error`     an entry of a table: caption | row | column
+    {doc}`naive`                             a link to the chapter, by its title
+    :::{notes}                               what to say; `:minutes:`, `:ask:` the question for the room, `:source:`
+
+Whatever is measured is looked up: a digit that is typed by hand stops the build, unless the deck's head names it as
+`chosen`, as a number of codes is.  What is built works from file:// without a network.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import shutil
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from html import escape
+from pathlib import Path
+
+import chapter
+import nbformat
+import yaml
+from chapter import Block
+from markdown_it import MarkdownIt
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+from nbformat import NotebookNode
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+BOOK = ROOT / "book"
+DECKS = ROOT / "course" / "slides"
+REVEAL = ROOT / "build" / "reveal"
+BUILT = ROOT / "_build" / "html" / "slides"
+
+ENTRY = re.compile(r"\{entry\}`(?P<page>[\w-]+)::(?P<caption>[^`|]+)\|(?P<row>[^`|]+)\|(?P<column>[^`|]+)`")
+DOC = re.compile(r"\{doc\}`(?P<page>[\w-]+)`")
+HEAD = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
+TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
+MATH = re.compile(r"\$\$.*?\$\$|\$[^$]+\$", re.DOTALL)
+NUMERAL = re.compile(r"\d(?:[\d,.]*\d)?")
+LOOKED_UP = "\N{SYMBOL FOR SUBSTITUTE}"
+POINTS = 12  # of the words in a figure, unless its cell says otherwise
+SAID = re.compile(r"\b(?:font|label)?size=(\d+)\b(?!,)")
+
+
+class DeckError(ValueError):
+    """What is wrong in a deck, and where."""
+
+
+@dataclass
+class Slide:
+    """A claim, what stands under it, and what is said."""
+
+    title: str
+    body: list[str | Block]
+    notes: Block | None
+
+    @property
+    def minutes(self) -> float:
+        return float(self.notes.options.get("minutes", 0)) if self.notes else 0.0
+
+    @property
+    def spoken(self) -> str:
+        return "\n".join(part for part in self.notes.content if isinstance(part, str)) if self.notes else ""
+
+    @property
+    def texts(self) -> Iterator[str]:
+        """Yield every text of the slide, what is said included."""
+        yield self.title
+        for part in self.body:
+            yield part if isinstance(part, str) else " ".join([part.options.get("alt", "")])
+        if self.notes:
+            yield self.notes.options.get("ask", "")
+            yield self.spoken
+
+    @property
+    def blocks(self) -> list[Block]:
+        return [part for part in self.body if isinstance(part, Block)]
+
+
+@dataclass
+class Deck:
+    """A file of slides."""
+
+    name: str
+    title: str
+    subtitle: str
+    chosen: set[str]
+    slides: list[Slide] = field(default_factory=list)
+
+    @property
+    def minutes(self) -> float:
+        return sum(slide.minutes for slide in self.slides)
+
+
+# ---- reading
+
+
+def read(path: Path) -> Deck:
+    """Read a deck; its first slide is made of its head, and has the notes that stand before the first heading."""
+    found = HEAD.match(path.read_text(encoding="utf-8"))
+    if not found:
+        raise DeckError(f"{path.name} needs a head between two lines of ---, with title, subtitle and chosen")
+    head = yaml.safe_load(found[1])
+    deck = Deck(path.stem, head["title"], head["subtitle"], set(str(head.get("chosen", "")).split()))
+    before, *rest = TITLE.split(found[2])
+    for title, text in zip([deck.title, *rest[::2]], [before, *rest[1::2]], strict=True):
+        parts = chapter.parse(text)
+        notes = [part for part in parts if isinstance(part, Block) and part.name == "notes"]
+        body = [part for part in parts if part not in notes and (isinstance(part, Block) or part.strip())]
+        deck.slides.append(Slide(title.strip(), body, notes[0] if notes else None))
+    return deck
+
+
+@cache
+def notebook(page: str) -> NotebookNode:
+    path = BOOK / f"{page}.ipynb"
+    if not path.is_file():
+        raise DeckError(f"there is no chapter {page!r}; chapters are {', '.join(sorted(titles()))}")
+    return nbformat.read(path, as_version=4)
+
+
+@cache
+def titles() -> dict[str, str]:
+    """Return {chapter: title} of the book's parts."""
+    return {
+        path.stem: json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"][0].removeprefix("# ").strip()
+        for path in sorted(BOOK.glob("*.ipynb"))
+    }
+
+
+@cache
+def glued(page: str) -> dict[str, str]:
+    return chapter.glued(notebook(page))
+
+
+def number(page: str, name: str, form: str | None) -> str:
+    """Return a glued number as the slide sets it."""
+    values = glued(page.removesuffix(".ipynb"))
+    if name not in values:
+        raise DeckError(f"the chapter {page!r} has glued no {name!r}; it has {', '.join(sorted(values)) or 'nothing'}")
+    return chapter.set_number(values[name], form).replace("-", "\N{MINUS SIGN}")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A stored picture, its alt text, and the points of its smallest words."""
+
+    png: bytes
+    alt: str
+    points: int
+
+
+def figure(page: str, label: str) -> Figure:
+    labels = []
+    for cell in notebook(page).cells:
+        found = cell.metadata.get("mystnb", {})
+        labels.append(found.get("figure", {}).get("name", ""))
+        if labels[-1] == label:
+            png = next(o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", {}))
+            points = [int(size) for size in SAID.findall(cell.source) if 6 <= int(size) < POINTS]
+            return Figure(base64.b64decode(png), found["image"]["alt"], min(points, default=POINTS))
+    raise DeckError(f"the chapter {page!r} has no figure {label!r}; it has {', '.join(filter(None, labels))}")
+
+
+def live(page: str, name: str) -> Block:
+    """Return the directive of a live figure."""
+    for cell in notebook(page).cells:
+        if cell.cell_type == "markdown":
+            for block in chapter.blocks(chapter.parse(cell.source)):
+                if block.name == "live" and block.argument == name:
+                    return block
+    raise DeckError(f"the chapter {page!r} has no live figure {name!r}")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A stored table: every entry is text, and the first of a row its name."""
+
+    caption: str
+    header: list[str]
+    rows: list[list[str]]
+
+    def row(self, name: str) -> list[str]:
+        return _named(self.rows, [row[0] for row in self.rows], name, f"row of “{self.caption}”")
+
+    def place(self, name: str) -> int:
+        return _named(list(range(len(self.header))), self.header, name, f"column of “{self.caption}”")
+
+
+def _named(things: list, names: list[str], name: str, kind: str):  # type: ignore[no-untyped-def]
+    if names.count(name) != 1:
+        raise DeckError(f"{name!r} is not one {kind}; there are {', '.join(names)}")
+    return things[names.index(name)]
+
+
+@cache
+def tables(page: str) -> list[Table]:
+    found = []
+    for cell in notebook(page).cells:
+        for output in cell.get("outputs", []):
+            html = output.get("data", {}).get("text/html", "")
+            if html.startswith("<table"):
+                tree = ET.fromstring(html)
+                rows = [["".join(entry.itertext()).strip() for entry in row] for row in tree.iter("tr")]
+                found.append(Table(tree.findtext("caption", "").strip(), rows[0], rows[1:]))
+    return found
+
+
+def table(page: str, caption: str) -> Table:
+    found = [one for one in tables(page) if one.caption.startswith(caption)]
+    if len(found) != 1:
+        known = "; ".join(one.caption for one in tables(page))
+        raise DeckError(f"{page}: {len(found)} tables begin with {caption!r}; the captions are: {known}")
+    return found[0]
+
+
+def entry(page: str, caption: str, row: str, column: str) -> str:
+    found = table(page, caption)
+    return found.row(row)[found.place(column)]
+
+
+# ---- checking
+
+
+def plain(text: str, mark: str = LOOKED_UP) -> str:
+    """Return a text with a mark in the place of what is looked up, and without formulas, code and links."""
+    text = ENTRY.sub(mark, chapter.GLUED.sub(mark, text))
+    return re.sub(r"`[^`]*`", "", MATH.sub(" ", DOC.sub(mark, text)))
+
+
+def typed(text: str, chosen: set[str]) -> list[str]:
+    """Return the numbers that a text states and does not look up."""
+    words = plain(text)
+    wrong = [found for found in NUMERAL.findall(words) if found not in chosen]
+    wrong += re.findall(rf"\w*(?<!{LOOKED_UP})(?<!{LOOKED_UP}[ \N{{NO-BREAK SPACE}}])%", words)
+    return wrong + [found for formula in MATH.findall(text) for found in re.findall(r"\d+\.\d+", formula)]
+
+
+def faults(deck: Deck) -> list[str]:
+    """Return what a deck lacks: notes, minutes, a question, a source; and the numbers typed by hand."""
+    found = []
+    for i, slide in enumerate(deck.slides, 1):
+        where = f"{deck.name}, slide {i} ({slide.title})"
+        if slide.notes is None or not slide.spoken.strip():
+            found.append(f"{where}: has no notes")
+        elif slide.minutes <= 0:
+            found.append(f"{where}: its notes give no minutes")
+        elif not slide.notes.options.get("ask"):
+            found.append(f"{where}: its notes ask the room nothing")
+        if i > 1 and not slide.title.endswith((".", "?")):
+            found.append(f"{where}: a title is a sentence")
+        if "$" in slide.spoken:
+            found.append(f"{where}: the speaker's window shows no formulas; say it in words")
+        for text in slide.texts:
+            found += [f"{where}: {wrong!r} is typed by hand" for wrong in typed(text, deck.chosen)]
+        if not sources(slide) and i > 1:
+            found.append(f"{where}: say the chapter, by :source: in its notes")
+    return found
+
+
+def sources(slide: Slide) -> list[tuple[str, str]]:
+    """Return the chapters that a slide draws from, with the place in each."""
+    found = []
+    for block in slide.blocks:
+        page, _, label = block.argument.partition("::")
+        found.append((page, {"figure": label, "live": f"live-{label}"}.get(block.name, "")))
+    if slide.notes:
+        found += [(page, "") for page in slide.notes.options.get("source", "").split()]
+    for text in slide.texts:
+        found += [(page, "") for page, _ in sorted(chapter.quoted(text, ""))] if not found else []
+        found += [(match["page"], "") for match in ENTRY.finditer(text)] if not found else []
+        found += [(match["page"], "") for match in DOC.finditer(text)] if not found else []
+    return list(dict(reversed(found)).items())[::-1]
+
+
+# ---- setting
+
+markdown = MarkdownIt("commonmark", {"typographer": False}).use(dollarmath_plugin, allow_space=False)
+markdown.add_render_rule("math_inline", lambda self, tokens, i, *_: rf"<span class='math'>\({escape(tokens[i].content)}\)</span>")
+markdown.add_render_rule("math_block", lambda self, tokens, i, *_: f"<div class='math'>\\[{escape(tokens[i].content)}\\]</div>")
+
+
+def filled(text: str) -> str:
+    """Return a text with everything looked up."""
+    text = chapter.GLUED.sub(lambda m: number(m["page"] or "", m["name"], m["format"]), text)
+    text = ENTRY.sub(lambda m: entry(m["page"], m["caption"], m["row"], m["column"]), text)
+    return DOC.sub(lambda m: f"[{titles()[m['page']]}]({address(m['page'])})", text)
+
+
+def address(page: str, label: str = "") -> str:
+    """Return where a chapter lies, seen from the decks."""
+    if page not in titles():
+        raise DeckError(f"there is no chapter {page!r}; chapters are {', '.join(titles())}")
+    return f"../book/{page}.html" + (f"#{label}" if label else "")
+
+
+def in_line(text: str) -> str:
+    return str(markdown.renderInline(filled(text)))
+
+
+def set_figure(block: Block, folder: Path) -> str:
+    page, _, label = block.argument.partition("::")
+    found = figure(page, label)
+    picture = Image.open(io.BytesIO(found.png))
+    name, alt = f"{page}-{label}", found.alt
+    if "crop" in block.options:  # left, top, right, bottom, in hundredths
+        left, top, right, bottom = (int(edge) / 100 for edge in block.options["crop"].split())
+        width, height = picture.size
+        picture = picture.crop((int(left * width), int(top * height), int(right * width), int(bottom * height)))
+        name += "-" + "-".join(block.options["crop"].split())
+        alt = block.options.get("alt", "")
+        if not alt:
+            raise DeckError(f"{block.argument}: a part of a figure needs an :alt: of its own")
+    folder.mkdir(parents=True, exist_ok=True)
+    picture.save(folder / f"{name}.png", optimize=True)
+    width, height = picture.size
+    return (
+        f'<div class="picture"><img src="figures/{name}.png" alt="{escape(in_line(alt) if "`" in alt else alt)}" '
+        f'width="{width}" height="{height}" data-points="{found.points}"></div>'
+    )
+
+
+def set_live(block: Block, folder: Path) -> str:
+    page, _, name = block.argument.partition("::")
+    alt = live(page, name).options["alt"]
+    folder.mkdir(parents=True, exist_ok=True)
+    source = BOOK / "_static" / "live"
+    for file in ("live.css", "live.js", f"{name}.js", f"{name}.data.js", f"{name}.png"):
+        shutil.copy(source / file, folder)
+    scripts = "".join(f'<script defer src="{file}.js"></script>\n' for file in ("live", f"{name}.data", name, "frame"))
+    (folder / f"{name}.html").write_text(
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<title>{escape(name)}</title>\n<link rel="stylesheet" href="live.css">\n<link rel="stylesheet" href="frame.css">\n'
+        f'{scripts}</head>\n<body>\n<figure class="live live-{name}" id="live-{name}">'
+        f'<img src="{name}.png" alt="{escape(alt)}"><figcaption></figcaption></figure>\n</body>\n</html>\n',
+        encoding="utf-8",
+    )
+    return (
+        f'<div class="picture playable"><iframe data-src="live/{name}.html" title="A figure to play with: {escape(alt)}">'
+        f'</iframe><img class="still" src="live/{name}.png" alt="{escape(alt)}"></div>'
+    )
+
+
+def set_table(block: Block) -> str:
+    page, _, caption = block.argument.partition("::")
+    found = table(page, caption)
+    rows = [found.row(name.strip()) for name in block.options["rows"].split("|")] if "rows" in block.options else found.rows
+    names = block.options["columns"].split("|") if "columns" in block.options else found.header[1:]
+    places = [0, *(found.place(name.strip()) for name in names)]
+    head = "".join(f'<th scope="col">{escape(found.header[place])}</th>' for place in places)
+    body = "".join(
+        f'<tr><th scope="row">{escape(row[0])}</th>' + "".join(f"<td>{escape(row[place])}</td>" for place in places[1:]) + "</tr>"
+        for row in rows
+    )
+    return f"<table><caption>{escape(found.caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def set_part(part: str | Block, built: Path) -> str:
+    if isinstance(part, str):
+        return f'<div class="words">{markdown.render(filled(part))}</div>'
+    if part.name == "figure":
+        return set_figure(part, built / "figures")
+    if part.name == "live":
+        return set_live(part, built / "live")
+    if part.name == "table":
+        return set_table(part)
+    raise DeckError(f"a slide knows no {part.name or 'code'!r}; it knows figure, live, table and notes")
+
+
+def shape(slide: Slide) -> str:
+    """Return how a slide is laid out: words beside what is tall, and under what is wide."""
+    shown = slide.blocks
+    if not shown:
+        return "worded"
+    if shown[0].name == "live":
+        return "wide"
+    if "beside" in shown[0].options:
+        return "beside"
+    if "under" in shown[0].options or shown[0].name == "table":
+        return "wide"
+    page, _, label = shown[0].argument.partition("::")
+    width, height = Image.open(io.BytesIO(figure(page, label).png)).size
+    left, top, right, bottom = (int(edge) for edge in shown[0].options.get("crop", "0 0 100 100").split())
+    ratio = width * (right - left) / (height * (bottom - top))
+    return "wide" if ratio > 1.85 or len(slide.body) == 1 else "beside"
+
+
+def set_slide(slide: Slide, place: int, deck: Deck, built: Path) -> str:
+    first = place == 1
+    title, heading = in_line(slide.title), "h1" if first else "h2"
+    body = "\n".join(set_part(part, built) for part in slide.body)
+    if first:
+        body = f'<p class="subtitle">{in_line(deck.subtitle)}</p>\n{body}'
+    links = " · ".join(
+        f'<a href="{address(page, label)}">{in_line(titles()[page])}</a>' for page, label in sources(slide)[:1] if not first
+    )
+    notes = ""
+    if slide.notes:
+        ask = slide.notes.options.get("ask", "")
+        notes = (
+            f'<aside class="notes"><p><strong>{slide.minutes:g} min</strong></p>\n{markdown.render(filled(slide.spoken))}'
+            f"<p><strong>Ask the room:</strong> {in_line(ask)}</p></aside>"
+        )
+    return (
+        f'<section id="{_slug(slide, place)}"><div class="slide {"opening" if first else shape(slide)}">\n'
+        f"<{heading}>{title}</{heading}>\n"
+        f'<div class="body">\n{body}\n</div>\n'
+        f'<footer><span>{links}</span><span class="number">{place} / {len(deck.slides)}</span></footer>\n</div>\n{notes}\n</section>'
+    )
+
+
+def _slug(slide: Slide, place: int) -> str:
+    words = re.findall(r"[a-z]+", plain(slide.title, "").lower())
+    return "-".join([f"s{place}", *words[:6]])
+
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<link rel="stylesheet" href="reveal/reveal.css">
+<link rel="stylesheet" href="theme/slides.css">
+<noscript><link rel="stylesheet" href="theme/no-script.css"></noscript>
+</head>
+<body>
+<div class="reveal"><div class="slides">
+{slides}
+</div></div>
+<script src="theme/formulas.js"></script>
+<script src="mathjax/tex-chtml-full.js"></script>
+<script src="reveal/reveal.js"></script>
+<script src="reveal/notes.js"></script>
+<script src="theme/slides.js"></script>
+</body>
+</html>
+"""
+
+INDEX = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Slides: linear generative models</title>
+<link rel="stylesheet" href="theme/index.css">
+</head>
+<body>
+<main>
+<h1>Slides</h1>
+<p>Decks for the book <a href="../book/index.html">Linear generative models</a>. They work without a network.</p>
+<ul>
+{decks}
+</ul>
+<h2>Keys</h2>
+<p><kbd>→</kbd> or <kbd>space</kbd> goes on, <kbd>←</kbd> back, <kbd>O</kbd> shows all slides, <kbd>F</kbd> fills the screen,
+<kbd>.</kbd> blanks it, <kbd>?</kbd> lists all keys. <kbd>S</kbd> opens the speaker’s window: what to say, the minutes, and a
+question for the room. While a figure to play with has the focus, <kbd>Page Down</kbd> and <kbd>Page Up</kbd> turn the slides.</p>
+<p>On paper: add <code>?print-pdf</code> to the address of a deck and print, without margins and with background;
+<code>?print-pdf&amp;showNotes=separate-page</code> prints what to say as well.</p>
+</main>
+</body>
+</html>
+"""
+
+
+def write(deck: Deck, built: Path = BUILT) -> str:
+    """Write a deck, and return its page; whatever it lacks stops the build."""
+    wrong = faults(deck)
+    if wrong:
+        raise DeckError("\n".join(wrong))
+    slides = "\n".join(set_slide(slide, place, deck, built) for place, slide in enumerate(deck.slides, 1))
+    page = PAGE.format(title=escape(plain(deck.title, "")), slides=slides)
+    built.mkdir(parents=True, exist_ok=True)
+    (built / f"{deck.name}.html").write_text(page, encoding="utf-8")
+    return page
+
+
+def write_shared(decks: list[Deck], built: Path = BUILT) -> None:
+    """Write what all decks use, and the page that lists them."""
+    if not (REVEAL / "dist" / "reveal.js").is_file():
+        raise DeckError(f"reveal.js is not in {REVEAL.relative_to(ROOT)}; run make slides, which asks npm for it")
+    (built / "reveal").mkdir(parents=True, exist_ok=True)
+    for file in ("dist/reveal.css", "dist/reveal.js", "dist/plugin/notes.js", "LICENSE"):
+        shutil.copy(REVEAL / file, built / "reveal")
+    shutil.copytree(BOOK / "_static" / "mathjax", built / "mathjax", dirs_exist_ok=True)
+    shutil.copytree(DECKS / "theme", built / "theme", dirs_exist_ok=True)
+    (built / "live").mkdir(exist_ok=True)
+    for file in ("frame.css", "frame.js"):
+        shutil.move(built / "theme" / file, built / "live" / file)
+    lines = "\n".join(
+        f'<li><a href="{deck.name}.html">{in_line(deck.title)}</a> {len(deck.slides)} slides, {deck.minutes:.0f} minutes.</li>'
+        for deck in decks
+    )
+    (built / "index.html").write_text(INDEX.format(decks=lines), encoding="utf-8")
+
+
+def decks() -> list[Deck]:
+    """Return all decks, the talk first."""
+    return [read(path) for path in sorted(DECKS.glob("*.md"), key=lambda path: (path.stem != "talk", path.stem))]
+
+
+if __name__ == "__main__":
+    try:
+        shutil.rmtree(BUILT, ignore_errors=True)
+        every = decks()
+        for one in every:
+            write(one)
+            print(f"{one.name}: {len(one.slides)} slides, {one.minutes:.0f} minutes")
+        write_shared(every)
+        print(f"Open {BUILT / 'index.html'}.")
+    except DeckError as problem:
+        sys.exit(str(problem))
