@@ -8,7 +8,7 @@ and what the chapters have stored, taken by name:
     ```{table} collapse::New digits          the table whose caption begins so; `:rows:` and `:columns:` choose, split by |
     {glue:text}`why::digits_first:.0f`       a number that the chapter has glued
     {entry}`collapse::New digits|each class|error`     an entry of a table: caption | row | column
-    {doc}`naive`                             a link to the chapter, by its title
+    {doc}`naive`                             a link to the chapter, by its title, or as in {doc}`words <naive>`
     :::{notes}                               what to say; `:minutes:`, `:ask:` the question for the room, `:source:`
 
 Whatever is measured is looked up: a digit that is typed by hand stops the build, unless the deck's head names it as
@@ -46,7 +46,7 @@ REVEAL = ROOT / "build" / "reveal"
 BUILT = ROOT / "_build" / "html" / "slides"
 
 ENTRY = re.compile(r"\{entry\}`(?P<page>[\w-]+)::(?P<caption>[^`|]+)\|(?P<row>[^`|]+)\|(?P<column>[^`|]+)`")
-DOC = re.compile(r"\{doc\}`(?P<page>[\w-]+)`")
+DOC = re.compile(r"\{doc\}`(?:(?P<words>[^`<]+) <)?(?P<page>[\w-]+)>?`")
 HEAD = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
 TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 MATH = re.compile(r"\$\$.*?\$\$|\$[^$]+\$", re.DOTALL)
@@ -81,7 +81,7 @@ class Slide:
         """Yield every text of the slide, what is said included."""
         yield self.title
         for part in self.body:
-            yield part if isinstance(part, str) else " ".join([part.options.get("alt", "")])
+            yield part if isinstance(part, str) else part.options.get("alt", "")
         if self.notes:
             yield self.notes.options.get("ask", "")
             yield self.spoken
@@ -244,9 +244,8 @@ def plain(text: str, mark: str = LOOKED_UP) -> str:
 
 def typed(text: str, chosen: set[str]) -> list[str]:
     """Return the numbers that a text states and does not look up."""
-    words = plain(text)
-    wrong = [found for found in NUMERAL.findall(words) if found not in chosen]
-    wrong += re.findall(rf"\w*(?<!{LOOKED_UP})(?<!{LOOKED_UP}[ \N{{NO-BREAK SPACE}}])%", words)
+    words = NUMERAL.sub(lambda found: LOOKED_UP if found[0] in chosen else found[0], plain(text))
+    wrong = NUMERAL.findall(words) + re.findall(f"(?<!{LOOKED_UP})(?<!{LOOKED_UP} )%", words)
     return wrong + [found for formula in MATH.findall(text) for found in re.findall(r"\d+\.\d+", formula)]
 
 
@@ -298,13 +297,17 @@ def filled(text: str) -> str:
     """Return a text with everything looked up."""
     text = chapter.GLUED.sub(lambda m: number(m["page"] or "", m["name"], m["format"]), text)
     text = ENTRY.sub(lambda m: entry(m["page"], m["caption"], m["row"], m["column"]), text)
-    return DOC.sub(lambda m: f"[{titles()[m['page']]}]({address(m['page'])})", text)
+    return DOC.sub(lambda m: f"[{m['words'] or title(m['page'])}]({address(m['page'])})", text)
+
+
+def title(page: str) -> str:
+    if page not in titles():
+        raise DeckError(f"there is no chapter {page!r}; chapters are {', '.join(titles())}")
+    return titles()[page]
 
 
 def address(page: str, label: str = "") -> str:
     """Return where a chapter lies, seen from the decks."""
-    if page not in titles():
-        raise DeckError(f"there is no chapter {page!r}; chapters are {', '.join(titles())}")
     return f"../book/{page}.html" + (f"#{label}" if label else "")
 
 
@@ -329,7 +332,7 @@ def set_figure(block: Block, folder: Path) -> str:
     picture.save(folder / f"{name}.png", optimize=True)
     width, height = picture.size
     return (
-        f'<div class="picture"><img src="figures/{name}.png" alt="{escape(in_line(alt) if "`" in alt else alt)}" '
+        f'<div class="picture" style="--ratio: {width / height:.3f}"><img src="figures/{name}.png" alt="{escape(in_line(alt) if "`" in alt else alt)}" '
         f'width="{width}" height="{height}" data-points="{found.points}"></div>'
     )
 
@@ -401,13 +404,14 @@ def shape(slide: Slide) -> str:
 
 def set_slide(slide: Slide, place: int, deck: Deck, built: Path) -> str:
     first = place == 1
-    title, heading = in_line(slide.title), "h1" if first else "h2"
+    heading = "h1" if first else "h2"
     body = "\n".join(set_part(part, built) for part in slide.body)
     if first:
         body = f'<p class="subtitle">{in_line(deck.subtitle)}</p>\n{body}'
-    links = " · ".join(
-        f'<a href="{address(page, label)}">{in_line(titles()[page])}</a>' for page, label in sources(slide)[:1] if not first
-    )
+    link = ""
+    if not first:
+        page, label = sources(slide)[0]
+        link = f'In the book: <a href="{address(page, label)}">{in_line(title(page))}</a>'
     notes = ""
     if slide.notes:
         ask = slide.notes.options.get("ask", "")
@@ -417,9 +421,9 @@ def set_slide(slide: Slide, place: int, deck: Deck, built: Path) -> str:
         )
     return (
         f'<section id="{_slug(slide, place)}"><div class="slide {"opening" if first else shape(slide)}">\n'
-        f"<{heading}>{title}</{heading}>\n"
+        f"<{heading}>{in_line(slide.title)}</{heading}>\n"
         f'<div class="body">\n{body}\n</div>\n'
-        f'<footer><span>{links}</span><span class="number">{place} / {len(deck.slides)}</span></footer>\n</div>\n{notes}\n</section>'
+        f'<footer><span>{link}</span><span class="number">{place} / {len(deck.slides)}</span></footer>\n</div>\n{notes}\n</section>'
     )
 
 
