@@ -1,15 +1,15 @@
 """Build the slides: python tools/slides.py (the job `make slides` fetches reveal.js first)
 
-A deck is a Markdown file in `course/slides`.  A heading begins a slide, and is its claim.  Under it stand words, formulas
-and what the chapters have stored, taken by name:
+A deck is a Markdown file in `course/slides`.  A heading begins a slide, and is its claim.  Under it stand words,
+formulas, and what the chapters have stored, taken by name:
 
-    ```{figure} naive::fig-naive             the figure of that label, with its alt text
-    ```{live} naive::dials                   the live figure; on paper, or where no script runs, its still picture
-    ```{table} collapse::New digits          the table whose caption begins so; `:rows:` and `:columns:` choose, split by |
-    {glue:text}`why::digits_first:.0f`       a number that the chapter has glued
+    ```{figure} naive::fig-naive           the figure of that label, with its alt text; `:crop:` takes a part
+    ```{live} naive::dials                 the live figure; on paper, or where no script runs, its still picture
+    ```{table} collapse::New digits        the table whose caption begins so; `:rows:` and `:columns:` choose
+    {glue:text}`why::digits_first:.0f`     a number that the chapter has glued
     {entry}`collapse::New digits|each class|error`     an entry of a table: caption | row | column
-    {doc}`naive`                             a link to the chapter, by its title, or as in {doc}`words <naive>`
-    :::{notes}                               what to say; `:minutes:`, `:ask:` the question for the room, `:source:`
+    {doc}`naive`                           a link to the chapter, by its title, or as in {doc}`words <naive>`
+    :::{notes}                             what to say; `:minutes:`, `:ask:` the question for the room, `:source:`
 
 Whatever is measured is looked up: a digit that is typed by hand stops the build, unless the deck's head names it as
 `chosen`, as a number of codes is.  What is built works from file:// without a network.
@@ -25,10 +25,12 @@ import shutil
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from html import escape
 from pathlib import Path
+from string import Template
+from typing import Any
 
 import chapter
 import nbformat
@@ -42,6 +44,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
 DECKS = ROOT / "course" / "slides"
+THEME = DECKS / "theme"
 REVEAL = ROOT / "build" / "reveal"
 BUILT = ROOT / "_build" / "html" / "slides"
 
@@ -52,6 +55,7 @@ TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 MATH = re.compile(r"\$\$.*?\$\$|\$[^$]+\$", re.DOTALL)
 NUMERAL = re.compile(r"\d(?:[\d,.]*\d)?")
 LOOKED_UP = "\N{SYMBOL FOR SUBSTITUTE}"
+WIDE = 1.85  # times as wide as tall: words stand under such a figure
 POINTS = 12  # of the words in a figure, unless its cell says otherwise
 SAID = re.compile(r"\b(?:font|label)?size=(\d+)\b(?!,)")
 
@@ -201,7 +205,7 @@ class Table:
         return _named(list(range(len(self.header))), self.header, name, f"column of “{self.caption}”")
 
 
-def _named(things: list, names: list[str], name: str, kind: str):  # type: ignore[no-untyped-def]
+def _named(things: list[Any], names: list[str], name: str, kind: str) -> Any:
     if names.count(name) != 1:
         raise DeckError(f"{name!r} is not one {kind}; there are {', '.join(names)}")
     return things[names.index(name)]
@@ -288,9 +292,18 @@ def sources(slide: Slide) -> list[tuple[str, str]]:
 
 # ---- setting
 
-markdown = MarkdownIt("commonmark", {"typographer": False}).use(dollarmath_plugin, allow_space=False)
-markdown.add_render_rule("math_inline", lambda self, tokens, i, *_: rf"<span class='math'>\({escape(tokens[i].content)}\)</span>")
-markdown.add_render_rule("math_block", lambda self, tokens, i, *_: f"<div class='math'>\\[{escape(tokens[i].content)}\\]</div>")
+
+def _formula(left: str, right: str) -> Any:
+    return lambda self, tokens, i, *_: left + escape(tokens[i].content) + right
+
+
+markdown = MarkdownIt("commonmark").use(dollarmath_plugin, allow_space=False)
+markdown.add_render_rule("math_inline", _formula(r'<span class="math">\(', r"\)</span>"))
+markdown.add_render_rule("math_block", _formula(r'<div class="math">\[', "\\]</div>\n"))
+
+
+def _template(name: str) -> Template:
+    return Template((THEME / f"{name}.html").read_text(encoding="utf-8"))
 
 
 def filled(text: str) -> str:
@@ -315,61 +328,65 @@ def in_line(text: str) -> str:
     return str(markdown.renderInline(filled(text)))
 
 
-def set_figure(block: Block, folder: Path) -> str:
+def cropped(block: Block) -> tuple[Image.Image, Figure]:
+    """Return the picture that a figure block asks for: a part, if it says left, top, right and bottom in hundredths."""
     page, _, label = block.argument.partition("::")
     found = figure(page, label)
     picture = Image.open(io.BytesIO(found.png))
-    name, alt = f"{page}-{label}", found.alt
-    if "crop" in block.options:  # left, top, right, bottom, in hundredths
-        left, top, right, bottom = (int(edge) / 100 for edge in block.options["crop"].split())
-        width, height = picture.size
-        picture = picture.crop((int(left * width), int(top * height), int(right * width), int(bottom * height)))
-        name += "-" + "-".join(block.options["crop"].split())
-        alt = block.options.get("alt", "")
-        if not alt:
-            raise DeckError(f"{block.argument}: a part of a figure needs an :alt: of its own")
+    if "crop" not in block.options:
+        return picture, found
+    if not block.options.get("alt"):
+        raise DeckError(f"{block.argument}: a part of a figure needs an :alt: of its own")
+    left, top, right, bottom = (int(edge) / 100 for edge in block.options["crop"].split())
+    width, height = picture.size
+    box = (round(left * width), round(top * height), round(right * width), round(bottom * height))
+    return picture.crop(box), replace(found, alt=block.options["alt"])
+
+
+def set_figure(block: Block, folder: Path) -> str:
+    picture, found = cropped(block)
+    width, height = picture.size
+    name = "-".join([*block.argument.split("::"), *block.options.get("crop", "").split()])
     folder.mkdir(parents=True, exist_ok=True)
     picture.save(folder / f"{name}.png", optimize=True)
-    width, height = picture.size
     return (
-        f'<div class="picture" style="--ratio: {width / height:.3f}"><img src="figures/{name}.png" alt="{escape(in_line(alt) if "`" in alt else alt)}" '
+        f'<div class="picture" style="--ratio: {width / height:.3f}">'
+        f'<img src="figures/{name}.png" alt="{escape(found.alt)}" '
         f'width="{width}" height="{height}" data-points="{found.points}"></div>'
     )
 
 
 def set_live(block: Block, folder: Path) -> str:
     page, _, name = block.argument.partition("::")
-    alt = live(page, name).options["alt"]
+    alt = escape(live(page, name).options["alt"])
     folder.mkdir(parents=True, exist_ok=True)
-    source = BOOK / "_static" / "live"
     for file in ("live.css", "live.js", f"{name}.js", f"{name}.data.js", f"{name}.png"):
-        shutil.copy(source / file, folder)
-    scripts = "".join(f'<script defer src="{file}.js"></script>\n' for file in ("live", f"{name}.data", name, "frame"))
-    (folder / f"{name}.html").write_text(
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<title>{escape(name)}</title>\n<link rel="stylesheet" href="live.css">\n<link rel="stylesheet" href="frame.css">\n'
-        f'{scripts}</head>\n<body>\n<figure class="live live-{name}" id="live-{name}">'
-        f'<img src="{name}.png" alt="{escape(alt)}"><figcaption></figcaption></figure>\n</body>\n</html>\n',
-        encoding="utf-8",
-    )
+        shutil.copy(BOOK / "_static" / "live" / file, folder)
+    (folder / f"{name}.html").write_text(_template("frame").substitute(name=name, alt=alt), encoding="utf-8")
     return (
-        f'<div class="picture playable"><iframe data-src="live/{name}.html" title="A figure to play with: {escape(alt)}">'
-        f'</iframe><img class="still" src="live/{name}.png" alt="{escape(alt)}"></div>'
+        f'<div class="picture playable"><iframe data-src="live/{name}.html" title="A figure to play with: {alt}">'
+        f'</iframe><img class="still" src="live/{name}.png" alt="{alt}"></div>'
     )
 
 
 def set_table(block: Block) -> str:
     page, _, caption = block.argument.partition("::")
     found = table(page, caption)
-    rows = [found.row(name.strip()) for name in block.options["rows"].split("|")] if "rows" in block.options else found.rows
-    names = block.options["columns"].split("|") if "columns" in block.options else found.header[1:]
-    places = [0, *(found.place(name.strip()) for name in names)]
-    head = "".join(f'<th scope="col">{escape(found.header[place])}</th>' for place in places)
-    body = "".join(
-        f'<tr><th scope="row">{escape(row[0])}</th>' + "".join(f"<td>{escape(row[place])}</td>" for place in places[1:]) + "</tr>"
+    rows, names = found.rows, found.header[1:]
+    if "rows" in block.options:
+        rows = [found.row(name.strip()) for name in block.options["rows"].split("|")]
+    if "columns" in block.options:
+        names = [name.strip() for name in block.options["columns"].split("|")]
+    places = [found.place(name) for name in names]
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in [found.header[0], *names])
+    lines = "".join(
+        f'<tr><th scope="row">{escape(row[0])}</th>'
+        + "".join(f"<td>{escape(row[place])}</td>" for place in places)
+        + "</tr>"
         for row in rows
     )
-    return f"<table><caption>{escape(found.caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    said = f"<caption>{escape(found.caption)}</caption>"
+    return f"<table>{said}<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
 
 
 def set_part(part: str | Block, built: Path) -> str:
@@ -386,20 +403,12 @@ def set_part(part: str | Block, built: Path) -> str:
 
 def shape(slide: Slide) -> str:
     """Return how a slide is laid out: words beside what is tall, and under what is wide."""
-    shown = slide.blocks
-    if not shown:
+    if not slide.blocks:
         return "worded"
-    if shown[0].name == "live":
+    if slide.blocks[0].name != "figure" or len(slide.body) == 1:
         return "wide"
-    if "beside" in shown[0].options:
-        return "beside"
-    if "under" in shown[0].options or shown[0].name == "table":
-        return "wide"
-    page, _, label = shown[0].argument.partition("::")
-    width, height = Image.open(io.BytesIO(figure(page, label).png)).size
-    left, top, right, bottom = (int(edge) for edge in shown[0].options.get("crop", "0 0 100 100").split())
-    ratio = width * (right - left) / (height * (bottom - top))
-    return "wide" if ratio > 1.85 or len(slide.body) == 1 else "beside"
+    width, height = cropped(slide.blocks[0])[0].size
+    return "wide" if width > WIDE * height else "beside"
 
 
 def set_slide(slide: Slide, place: int, deck: Deck, built: Path) -> str:
@@ -416,14 +425,16 @@ def set_slide(slide: Slide, place: int, deck: Deck, built: Path) -> str:
     if slide.notes:
         ask = slide.notes.options.get("ask", "")
         notes = (
-            f'<aside class="notes"><p><strong>{slide.minutes:g} min</strong></p>\n{markdown.render(filled(slide.spoken))}'
+            f'<aside class="notes"><p><strong>{slide.minutes:g} min</strong></p>\n'
+            f"{markdown.render(filled(slide.spoken))}"
             f"<p><strong>Ask the room:</strong> {in_line(ask)}</p></aside>"
         )
     return (
         f'<section id="{_slug(slide, place)}"><div class="slide {"opening" if first else shape(slide)}">\n'
         f"<{heading}>{in_line(slide.title)}</{heading}>\n"
         f'<div class="body">\n{body}\n</div>\n'
-        f'<footer><span>{link}</span><span class="number">{place} / {len(deck.slides)}</span></footer>\n</div>\n{notes}\n</section>'
+        f"<footer><span>{link}</span><span>{place} / {len(deck.slides)}</span></footer>\n</div>\n"
+        f"{notes}\n</section>"
     )
 
 
@@ -432,63 +443,13 @@ def _slug(slide: Slide, place: int) -> str:
     return "-".join([f"s{place}", *words[:6]])
 
 
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<link rel="stylesheet" href="reveal/reveal.css">
-<link rel="stylesheet" href="theme/slides.css">
-<noscript><link rel="stylesheet" href="theme/no-script.css"></noscript>
-</head>
-<body>
-<div class="reveal"><div class="slides">
-{slides}
-</div></div>
-<script src="theme/formulas.js"></script>
-<script src="mathjax/tex-chtml-full.js"></script>
-<script src="reveal/reveal.js"></script>
-<script src="reveal/notes.js"></script>
-<script src="theme/slides.js"></script>
-</body>
-</html>
-"""
-
-INDEX = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Slides: linear generative models</title>
-<link rel="stylesheet" href="theme/index.css">
-</head>
-<body>
-<main>
-<h1>Slides</h1>
-<p>Decks for the book <a href="../book/index.html">Linear generative models</a>. They work without a network.</p>
-<ul>
-{decks}
-</ul>
-<h2>Keys</h2>
-<p><kbd>→</kbd> or <kbd>space</kbd> goes on, <kbd>←</kbd> back, <kbd>O</kbd> shows all slides, <kbd>F</kbd> fills the screen,
-<kbd>.</kbd> blanks it, <kbd>?</kbd> lists all keys. <kbd>S</kbd> opens the speaker’s window: what to say, the minutes, and a
-question for the room. While a figure to play with has the focus, <kbd>Page Down</kbd> and <kbd>Page Up</kbd> turn the slides.</p>
-<p>On paper: add <code>?print-pdf</code> to the address of a deck and print, without margins and with background;
-<code>?print-pdf&amp;showNotes=separate-page</code> prints what to say as well.</p>
-</main>
-</body>
-</html>
-"""
-
-
 def write(deck: Deck, built: Path = BUILT) -> str:
     """Write a deck, and return its page; whatever it lacks stops the build."""
     wrong = faults(deck)
     if wrong:
         raise DeckError("\n".join(wrong))
     slides = "\n".join(set_slide(slide, place, deck, built) for place, slide in enumerate(deck.slides, 1))
-    page = PAGE.format(title=escape(plain(deck.title, "")), slides=slides)
+    page = _template("deck").substitute(title=escape(plain(deck.title, "")), slides=slides)
     built.mkdir(parents=True, exist_ok=True)
     (built / f"{deck.name}.html").write_text(page, encoding="utf-8")
     return page
@@ -502,15 +463,17 @@ def write_shared(decks: list[Deck], built: Path = BUILT) -> None:
     for file in ("dist/reveal.css", "dist/reveal.js", "dist/plugin/notes.js", "LICENSE"):
         shutil.copy(REVEAL / file, built / "reveal")
     shutil.copytree(BOOK / "_static" / "mathjax", built / "mathjax", dirs_exist_ok=True)
-    shutil.copytree(DECKS / "theme", built / "theme", dirs_exist_ok=True)
+    unused = shutil.ignore_patterns("frame.*", "*.html")
+    shutil.copytree(THEME, built / "theme", dirs_exist_ok=True, ignore=unused)
     (built / "live").mkdir(exist_ok=True)
     for file in ("frame.css", "frame.js"):
-        shutil.move(built / "theme" / file, built / "live" / file)
+        shutil.copy(THEME / file, built / "live")
     lines = "\n".join(
-        f'<li><a href="{deck.name}.html">{in_line(deck.title)}</a> {len(deck.slides)} slides, {deck.minutes:.0f} minutes.</li>'
+        f'<li><a href="{deck.name}.html">{in_line(deck.title)}</a>: '
+        f"{len(deck.slides)} slides, {deck.minutes:.0f} minutes</li>"
         for deck in decks
     )
-    (built / "index.html").write_text(INDEX.format(decks=lines), encoding="utf-8")
+    (built / "index.html").write_text(_template("index").substitute(decks=lines), encoding="utf-8")
 
 
 def decks() -> list[Deck]:

@@ -3,6 +3,8 @@
 Run by `make browser`, after `make slides`.
 """
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,9 @@ SCREEN = {"width": 1280, "height": 720}
 # What a frame of a live figure measures under a title of one line; theme/slides.css scales it up by so much.
 FRAME, SCALE = {"width": 828, "height": 385}, 1.43
 
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [
+    pytest.mark.skipif(not CHROMIUM, reason="no Chromium; install one, or name it in CHROMIUM"),
     pytest.mark.skipif(not DECKS, reason="the slides are not built; run make slides"),
     pytest.mark.xdist_group("slides"),
 ]
@@ -22,12 +26,13 @@ pytestmark = [
 # Everything that is wrong on the slides of a deck, one after the other.  Words in figures have `data-points` points,
 # 1/72 of an inch, at 110 dots an inch.
 WRONG = """async () => {
-  const found = [];
-  await Promise.all([...document.images].filter(image => !image.closest(".playable")).map(image => image.decode().catch(() => {})));
+  const found = [], pictures = [...document.querySelectorAll(".picture:not(.playable) img")];
+  await Promise.all(pictures.map(image => image.decode().catch(() => {})));
   for (let i = 0; i < Reveal.getTotalSlides(); i++) {
     Reveal.slide(i);
     const section = Reveal.getCurrentSlide(), slide = section.querySelector(".slide");
-    const tell = (what, node) => found.push(`${section.id}: ${what} ${(node.textContent || node.src || "").trim().slice(0, 40)}`);
+    const name = node => (node.textContent || node.src || "").trim().slice(-40);
+    const tell = (what, node) => found.push(`${section.id}: ${what} ${name(node)}`);
     const frame = slide.getBoundingClientRect();
     if (Math.abs(frame.width - 1280) > 1 || Math.abs(frame.height - 720) > 1) tell("size", slide);
     const title = slide.querySelector("h1, h2");
@@ -36,8 +41,8 @@ WRONG = """async () => {
     for (const node of body.querySelectorAll("*")) {
       if (node.closest("mjx-assistive-mml, iframe") || !node.getClientRects().length) continue;
       const part = node.getBoundingClientRect();
-      if (part.left < box.left - 1 || part.right > box.right + 1 || part.top < box.top - 1 || part.bottom > box.bottom + 1)
-        tell(`${node.tagName} overflows`, node);
+      if (part.left < box.left - 1 || part.right > box.right + 1
+          || part.top < box.top - 1 || part.bottom > box.bottom + 1) tell(`${node.tagName} overflows`, node);
     }
     for (const node of slide.querySelectorAll("*")) {
       if (node.closest("mjx-assistive-mml") || !node.getClientRects().length) continue;
