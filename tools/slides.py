@@ -417,7 +417,7 @@ def set_slide(slide: Slide, place: int, deck: Deck, built: Path) -> str:
     body = "\n".join(set_part(part, built) for part in slide.body)
     if first:
         body = f'<p class="subtitle">{in_line(deck.subtitle)}</p>\n{body}'
-    link = ""
+    link = "Linear generative models · text and figures CC BY 4.0"
     if not first:
         page, label = sources(slide)[0]
         link = f'In the book: <a href="{address(page, label)}">{in_line(title(page))}</a>'

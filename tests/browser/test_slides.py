@@ -14,7 +14,7 @@ DECKS = sorted(path for path in BUILT.glob("*.html") if path.stem != "index")
 LIVE = sorted((BUILT / "live").glob("*.html"))
 SCREEN = {"width": 1280, "height": 720}
 # What a frame of a live figure measures under a title of one line; theme/slides.css scales it up by so much.
-FRAME, SCALE = {"width": 828, "height": 385}, 1.43
+FRAME, SCALE = {"width": 828, "height": 400}, 1.43
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [
@@ -25,7 +25,7 @@ pytestmark = [
 
 # Everything that is wrong on the slides of a deck, one after the other.  Words in figures have `data-points` points,
 # 1/72 of an inch, at 110 dots an inch.
-WRONG = """async () => {
+WRONG = """async frameHeight => {
   const found = [], pictures = [...document.querySelectorAll(".picture:not(.playable) img")];
   await Promise.all(pictures.map(image => image.decode().catch(() => {})));
   for (let i = 0; i < Reveal.getTotalSlides(); i++) {
@@ -35,8 +35,10 @@ WRONG = """async () => {
     const tell = (what, node) => found.push(`${section.id}: ${what} ${name(node)}`);
     const frame = slide.getBoundingClientRect();
     if (Math.abs(frame.width - 1280) > 1 || Math.abs(frame.height - 720) > 1) tell("size", slide);
-    const title = slide.querySelector("h1, h2");
-    if (title.clientHeight > 2.6 * parseFloat(getComputedStyle(title).fontSize)) tell("three lines of title", title);
+    const title = slide.querySelector("h2");
+    if (title && title.clientHeight > 2.6 * parseFloat(getComputedStyle(title).fontSize)) tell("three lines of title", title);
+    const live = slide.querySelector("iframe");
+    if (live && live.clientHeight < frameHeight) tell(`a frame of ${live.clientHeight} px`, title);
     const body = slide.querySelector(".body"), box = body.getBoundingClientRect();
     for (const node of body.querySelectorAll("*")) {
       if (node.closest("mjx-assistive-mml, iframe") || !node.getClientRects().length) continue;
@@ -92,7 +94,7 @@ def opened(context):
 
 @pytest.mark.parametrize("deck", DECKS, ids=lambda path: path.stem)
 def test_on_every_slide_all_is_there_and_large_enough(opened, deck):
-    assert opened(deck).evaluate(WRONG) == []
+    assert opened(deck).evaluate(WRONG, FRAME["height"]) == []
 
 
 @pytest.mark.parametrize("live", LIVE, ids=lambda path: path.stem)
