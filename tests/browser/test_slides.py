@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-BUILT = Path(__file__).resolve().parents[2] / "_build" / "html" / "slides"
+ROOT = Path(__file__).resolve().parents[2]
+BUILT = ROOT / "_build" / "html" / "slides"
+AXE = ROOT / "build" / "axe.min.js"
 DECKS = sorted(path for path in BUILT.glob("*.html") if path.stem != "index")
 LIVE = sorted((BUILT / "live").glob("*.html"))
 SCREEN = {"width": 1280, "height": 720}
@@ -36,7 +38,7 @@ WRONG = """async frameHeight => {
     const frame = slide.getBoundingClientRect();
     if (Math.abs(frame.width - 1280) > 1 || Math.abs(frame.height - 720) > 1) tell("size", slide);
     const title = slide.querySelector("h2");
-    if (title && title.clientHeight > 2.6 * parseFloat(getComputedStyle(title).fontSize)) tell("three lines of title", title);
+    if (title && title.clientHeight > 2.6 * parseFloat(getComputedStyle(title).fontSize)) tell("long title", title);
     const live = slide.querySelector("iframe");
     if (live && live.clientHeight < frameHeight) tell(`a frame of ${live.clientHeight} px`, title);
     const body = slide.querySelector(".body"), box = body.getBoundingClientRect();
@@ -68,6 +70,10 @@ SMALL_IN_LIVE = """scale => [...document.querySelectorAll(".live-stage *")].filt
     && scale * parseFloat(getComputedStyle(node).fontSize) < 19.99).map(node => node.textContent)"""
 
 
+GRAVE = """async () => (await axe.run({ preload: false })).violations.filter(one => ["serious", "critical"].includes(one.impact))
+    .map(one => one.id + ": " + one.nodes[0].target)"""
+
+
 @pytest.fixture(scope="module")
 def context(browser):
     context = browser.new_context(viewport=SCREEN, offline=True)
@@ -83,7 +89,7 @@ def opened(context):
 
     def go(path, query=""):
         page.goto(path.as_uri() + query)
-        if path.parent == BUILT:
+        if path in DECKS:
             page.wait_for_selector("html.ready")
         return page
 
@@ -105,6 +111,25 @@ def test_a_live_figure_fits_its_frame(opened, live):
     assert page.evaluate("document.documentElement.scrollHeight") <= FRAME["height"]
     assert page.evaluate("document.documentElement.scrollWidth") <= FRAME["width"]
     assert page.evaluate(SMALL_IN_LIVE, SCALE) == []
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="axe-core is missing; run make build/axe.min.js")
+@pytest.mark.parametrize("path", [BUILT / "index.html", BUILT / "part1.html"], ids=lambda path: path.stem)
+def test_who_listens_or_uses_the_keyboard_misses_nothing(opened, path):
+    page = opened(path)
+    page.add_script_tag(path=AXE)
+    for place in range(page.locator("section").count() or 1):
+        page.evaluate(f"window.Reveal && Reveal.slide({place})")
+        assert page.evaluate(GRAVE) == [], place
+
+
+def test_without_scripts_a_deck_is_a_page_to_scroll(browser):
+    page = browser.new_page(viewport=SCREEN, java_script_enabled=False)
+    page.goto((BUILT / "part1.html").as_uri())
+    sections = page.locator("section")
+    assert all(sections.nth(i).is_visible() for i in range(sections.count()))
+    assert sections.last.bounding_box()["y"] >= SCREEN["height"] * (sections.count() - 1)
+    page.close()
 
 
 def test_the_keys_turn_the_slides_also_from_within_a_live_figure(opened):
