@@ -141,3 +141,11 @@ def test_a_slide_without_notes_is_no_slide(tmp_path):
     path = tmp_path / "deck.md"
     path.write_text("---\ntitle: A\nsubtitle: B\n---\n\n# A claim.\n\nWords.\n", encoding="utf-8")
     assert sum("has no notes" in fault for fault in slides.faults(slides.read(path))) == 2
+
+
+def test_what_is_chosen_occurs_and_is_a_whole_number(tmp_path):
+    path = tmp_path / "deck.md"
+    path.write_text("---\ntitle: A\nsubtitle: B\nchosen: 16 0.3\n---\n\n# With 0.3.\n", encoding="utf-8")
+    found = " ".join(slides.faults(slides.read(path)))
+    assert "16 is chosen and does not occur" in found
+    assert "0.3 is measured, not chosen" in found

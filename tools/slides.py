@@ -255,7 +255,9 @@ def typed(text: str, chosen: set[str]) -> list[str]:
 
 def faults(deck: Deck) -> list[str]:
     """Return what a deck lacks: notes, minutes, a question, a source; and the numbers typed by hand."""
-    found = []
+    words = NUMERAL.findall(" ".join(plain(text) for slide in deck.slides for text in slide.texts))
+    found = [f"{deck.name}: {idle} is chosen and does not occur" for idle in sorted(deck.chosen - set(words))]
+    found += [f"{deck.name}: {size} is measured, not chosen" for size in sorted(deck.chosen) if "." in size]
     for i, slide in enumerate(deck.slides, 1):
         where = f"{deck.name}, slide {i} ({slide.title})"
         if slide.notes is None or not slide.spoken.strip():

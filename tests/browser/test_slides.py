@@ -70,7 +70,7 @@ SMALL_IN_LIVE = """scale => [...document.querySelectorAll(".live-stage *")].filt
     && scale * parseFloat(getComputedStyle(node).fontSize) < 19.99).map(node => node.textContent)"""
 
 
-GRAVE = """async () => (await axe.run({ preload: false })).violations.filter(one => ["serious", "critical"].includes(one.impact))
+GRAVE = """async () => (await axe.run({ preload: false, iframes: false })).violations.filter(one => ["serious", "critical"].includes(one.impact))
     .map(one => one.id + ": " + one.nodes[0].target)"""
 
 
