@@ -55,6 +55,25 @@ def test_the_deck_of_a_part_draws_from_all_its_chapters_and_from_no_other(name, 
     assert {page for slide in DECKS[name].slides for page, _ in slides.sources(slide)} == set(chapters)
 
 
+def unfolded(page):
+    """Return a chapter with the code cells that no fold hides: none of a solution."""
+    cells = [part for part in slides.chapter.unfolded(slides.notebook(page)) if hasattr(part, "cell_type")]
+    return slides.nbformat.from_dict({"cells": cells})
+
+
+def test_nothing_on_a_slide_is_from_a_solution(deck):
+    for slide in deck.slides:
+        for block in slide.blocks:
+            page, _, name = block.argument.partition("::")
+            if block.name == "figure":
+                assert f"'name': '{name}'" in str([cell.metadata for cell in unfolded(page).cells])
+            elif block.name == "table":
+                caption = slides.escape(slides.table(page, name).caption)
+                assert any(caption in str(cell.outputs) for cell in unfolded(page).cells)
+        for page, name in set().union(*(slides.chapter.quoted(text, "") for text in slide.texts)):
+            assert name in slides.chapter.glued(unfolded(page)), name
+
+
 def test_everything_is_looked_up(page):
     assert not re.search(r"\{\w[\w:]*\}`|:::|```", page)
     assert slides.LOOKED_UP not in page
@@ -91,6 +110,7 @@ def test_an_entry_is_the_one_that_stands_in_the_table():
     [
         "The error falls by 22 %.",
         "It is $0.3$ off.",
+        "It is $22$ passes.",
         "It takes 13 to 15 passes.",
         "Half, 50%, is lost.",
         "A share of {glue:text}`collapse::fall:.0f`, or 7 points.",

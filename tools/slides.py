@@ -25,7 +25,7 @@ import shutil
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -167,6 +167,10 @@ class Figure:
     alt: str
     points: int
 
+    @property
+    def size(self) -> tuple[int, int]:
+        return Image.open(io.BytesIO(self.png)).size
+
 
 def figure(page: str, label: str) -> Figure:
     labels = []
@@ -250,12 +254,13 @@ def typed(text: str, chosen: set[str]) -> list[str]:
     """Return the numbers that a text states and does not look up."""
     words = NUMERAL.sub(lambda found: LOOKED_UP if found[0] in chosen else found[0], plain(text))
     wrong = NUMERAL.findall(words) + re.findall(f"(?<!{LOOKED_UP})(?<!{LOOKED_UP} )%", words)
-    return wrong + [found for formula in MATH.findall(text) for found in re.findall(r"\d+\.\d+", formula)]
+    sizes = [size for formula in MATH.findall(text) for size in NUMERAL.findall(formula)]
+    return wrong + [size for size in sizes if len(size) > 1 and size not in chosen]  # one digit is a power or an index
 
 
 def faults(deck: Deck) -> list[str]:
     """Return what a deck lacks: notes, minutes, a question, a source; and the numbers typed by hand."""
-    words = NUMERAL.findall(" ".join(plain(text) for slide in deck.slides for text in slide.texts))
+    words = NUMERAL.findall(" ".join(chapter.GLUED.sub("", text) for slide in deck.slides for text in slide.texts))
     found = [f"{deck.name}: {idle} is chosen and does not occur" for idle in sorted(deck.chosen - set(words))]
     found += [f"{deck.name}: {size} is measured, not chosen" for size in sorted(deck.chosen) if "." in size]
     for i, slide in enumerate(deck.slides, 1):
@@ -268,7 +273,7 @@ def faults(deck: Deck) -> list[str]:
             found.append(f"{where}: its notes ask the room nothing")
         if i > 1 and not slide.title.endswith((".", "?")):
             found.append(f"{where}: a title is a sentence")
-        if "$" in slide.spoken:
+        if slide.notes and "$" in slide.spoken + slide.notes.options.get("ask", ""):
             found.append(f"{where}: the speaker's window shows no formulas; say it in words")
         for text in slide.texts:
             found += [f"{where}: {wrong!r} is typed by hand" for wrong in typed(text, deck.chosen)]
@@ -330,27 +335,27 @@ def in_line(text: str) -> str:
     return str(markdown.renderInline(filled(text)))
 
 
-def cropped(block: Block) -> tuple[Image.Image, Figure]:
-    """Return the picture that a figure block asks for: a part, if it says left, top, right and bottom in hundredths."""
+def cropped(block: Block) -> Figure:
+    """Return the figure of a block, or a part: its left, top, right and bottom edge in hundredths."""
     page, _, label = block.argument.partition("::")
     found = figure(page, label)
-    picture = Image.open(io.BytesIO(found.png))
     if "crop" not in block.options:
-        return picture, found
+        return found
     if not block.options.get("alt"):
         raise DeckError(f"{block.argument}: a part of a figure needs an :alt: of its own")
     left, top, right, bottom = (int(edge) / 100 for edge in block.options["crop"].split())
+    picture, part = Image.open(io.BytesIO(found.png)), io.BytesIO()
     width, height = picture.size
-    box = (round(left * width), round(top * height), round(right * width), round(bottom * height))
-    return picture.crop(box), replace(found, alt=block.options["alt"])
+    picture.crop((int(left * width), int(top * height), int(right * width), int(bottom * height))).save(part, "PNG")
+    return Figure(part.getvalue(), block.options["alt"], found.points)
 
 
 def set_figure(block: Block, folder: Path) -> str:
-    picture, found = cropped(block)
-    width, height = picture.size
+    found = cropped(block)
+    width, height = found.size
     name = "-".join([*block.argument.split("::"), *block.options.get("crop", "").split()])
     folder.mkdir(parents=True, exist_ok=True)
-    picture.save(folder / f"{name}.png", optimize=True)
+    (folder / f"{name}.png").write_bytes(found.png)
     return (
         f'<div class="picture" style="--ratio: {width / height:.3f}">'
         f'<img src="figures/{name}.png" alt="{escape(found.alt)}" '
@@ -409,7 +414,7 @@ def shape(slide: Slide) -> str:
         return "worded"
     if slide.blocks[0].name != "figure" or len(slide.body) == 1:
         return "wide"
-    width, height = cropped(slide.blocks[0])[0].size
+    width, height = cropped(slide.blocks[0]).size
     return "wide" if width > WIDE * height else "beside"
 
 

@@ -70,8 +70,11 @@ SMALL_IN_LIVE = """scale => [...document.querySelectorAll(".live-stage *")].filt
     && scale * parseFloat(getComputedStyle(node).fontSize) < 19.99).map(node => node.textContent)"""
 
 
-GRAVE = """async () => (await axe.run({ preload: false, iframes: false })).violations.filter(one => ["serious", "critical"].includes(one.impact))
-    .map(one => one.id + ": " + one.nodes[0].target)"""
+GRAVE = """async () => {
+  const { violations } = await axe.run({ preload: false, iframes: false });
+  const grave = violations.filter(one => ["serious", "critical"].includes(one.impact));
+  return grave.map(one => one.id + ": " + one.nodes[0].target);
+}"""
 
 
 @pytest.fixture(scope="module")
