@@ -5,6 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 BENCH  := .venv-bench
 AXE    := 4.10.3
+REVEAL := 6.0.2
 RUN    := $(BIN)/python
 READY  := $(VENV)/.ready
 # Two notebooks run at a time, so one BLAS thread each.
@@ -13,7 +14,7 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 SOURCES := $(shell find linvae tests -name '*.py')
 
 .DELETE_ON_ERROR:
-.PHONY: help book test check refresh live serve browser extras table bench clean
+.PHONY: help book test check refresh live slides serve browser extras table bench clean
 
 help:  ## list the jobs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +57,14 @@ refresh: $(READY)  ## run the chapters again and store their outputs; CHAPTER=bo
 
 live: $(READY)  ## make the data and the still pictures of the live figures; FIGURE=dials for one
 	$(ONE_THREAD) $(RUN) tools/live.py $(FIGURE)
+
+build/reveal/.$(REVEAL):
+	@rm -rf build/reveal && mkdir -p build
+	@cd build && npm pack --silent reveal.js@$(REVEAL) && tar -xzf reveal.js-$(REVEAL).tgz && mv package reveal && rm reveal.js-$(REVEAL).tgz
+	@touch $@
+
+slides: $(READY) build/reveal/.$(REVEAL)  ## make the decks of the talk and of each part: _build/html/slides
+	$(RUN) tools/slides.py
 
 extras: $(VENV)/.ready-extras  ## install torch, numba, Dask and the readers of Parquet and Zarr
 
