@@ -12,6 +12,14 @@ for (const quiz of document.querySelectorAll("details.quiz")) {
   quiz.addEventListener("change", show);
   show(); // a browser may remember what was chosen
 
+  // The keyboard goes from question to question, and does not stop at formulas.
+  window.addEventListener("load", () => {
+    if (!window.MathJax || !MathJax.startup || !MathJax.startup.promise) return;
+    MathJax.startup.promise.then(() => {
+      for (const formula of quiz.querySelectorAll("mjx-container")) formula.removeAttribute("tabindex");
+    });
+  });
+
   // On paper the questions are open.
   let open = quiz.open;
   window.addEventListener("beforeprint", () => {
