@@ -14,7 +14,7 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 SOURCES := $(shell find linvae tests -name '*.py')
 
 .DELETE_ON_ERROR:
-.PHONY: help book test check refresh live slides serve browser extras table bench clean
+.PHONY: help book test check refresh live quiz slides serve browser extras table bench clean
 
 help:  ## list the jobs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +65,9 @@ build/reveal/.$(REVEAL):
 
 slides: $(READY) build/reveal/.$(REVEAL)  ## make the decks of the talk and of each part: _build/html/slides
 	$(RUN) tools/slides.py
+
+quiz: $(READY)  ## write the quizzes of the chapters for Moodle, into build/quiz
+	$(RUN) tools/quizzes.py
 
 extras: $(VENV)/.ready-extras  ## install torch, numba, Dask and the readers of Parquet and Zarr
 

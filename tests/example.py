@@ -153,6 +153,13 @@ When is one guess enough? *A good answer* names what the guess is for.
 When the images hardly differ, see {cite}`pearson1901`.
 :::
 """
+# Its questions stand in quiz/example.yml.
+QUIZ = """
+## Check yourself
+
+:::{quiz}
+:::
+"""
 
 
 def markdown(source):
@@ -178,6 +185,7 @@ def chapter():
         markdown(SOLUTION),
         code(SOLUTION_CELL),
         markdown(END),
+        markdown(QUIZ),
     ]
     about = {"line": "The best single guess for three images is their mean.", "needs": []}
     return nbformat.v4.new_notebook(cells=cells, metadata={"linvae": about})

@@ -24,7 +24,7 @@ CONF = f"""
 import sys
 sys.path.insert(0, {str(ROOT / "book" / "_ext")!r})
 extensions = ["myst_nb", "proof_postulate", "sphinx_exercise", "sphinx_design", "sphinxcontrib.bibtex",
-              "statement_sign", "chapter_form", "download_copy", "page_head", "repository_address"]
+              "statement_sign", "chapter_form", "download_copy", "page_head", "quiz", "repository_address"]
 myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "dollarmath"]
 nb_execution_mode = "off"
 exclude_patterns = ["_build", "jupyter_execute"]
@@ -62,8 +62,30 @@ It holds.
 So they say.
 :::
 """
+QUIZ = r"""
+- about: the mean
+  ask: Which guess is nearest to $x_1, \dots, x_n$?
+  choices:
+    - wrong: The *median*
+      because: It is nearest in absolute error.
+    - right: The mean
+      because: The slope is zero there.
+    - wrong: The `max`
+      because: It is far from the others.
+- about: two
+  ask: What is a mean?
+  several: true
+  choices:
+    - right: A sum over a count
+      because: By definition.
+    - right: A balance point
+      because: Differences add up to zero.
+    - wrong: The middle one
+      because: That is the median.
+"""
 PAGES = {
     "conf.py": CONF,
+    "quiz/example.yml": QUIZ,
     "index.md": "# Book\n\nIt takes {minutes}`example` minutes.\n\n"
     "```{toctree}\n:numbered:\n\nexample\nold\n```\n\n```{toctree}\nbook/statements\nledger\nworks\nlive\n```\n",
     "live.md": "# Live\n\n```{live} axis\n:name: live-axis\n:alt: A line.\n\nTurn *it*.\n\n- Once.\n```\n",
@@ -92,6 +114,8 @@ def folder(tmp_path_factory):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text.replace("{root!r}", repr(str(folder))), encoding="utf-8")
     shutil.copytree(ROOT / "book" / "_static" / "live", folder / "_static" / "live")
+    for name in ("quiz.css", "quiz.js"):
+        shutil.copy(ROOT / "book" / "_static" / name, folder / "_static" / name)
     nbformat.write(example.run(example.chapter(), folder), folder / "example.ipynb")
     build(folder)
     return folder
@@ -179,6 +203,36 @@ def test_a_live_figure_is_a_still_picture_until_its_scripts_come(folder):
     assert "live/live" not in page(folder, "old")
 
 
+def fieldsets(html):
+    quiz = re.search(r'<details class="quiz">.*</details>', html, re.DOTALL)[0]
+    return re.findall(r"<fieldset>.*?</fieldset>", quiz, re.DOTALL)
+
+
+def test_a_quiz_is_plain_html_that_needs_no_script(folder):
+    html = page(folder, "example")
+    one, two = fieldsets(html)
+    assert "<summary>2 questions, every choice explained</summary>" in html
+    assert words(re.search(r"<legend>.*</legend>", one)[0]).split()[:4] == ["1.", "Which", "guess", "is"]
+    assert 'class="math' in re.search(r"<legend>.*</legend>", one)[0]
+    assert [box.groups() for box in re.finditer(r'<label><input type="(\w+)" name="([\w-]+)" value="(\w)">', one)] == [
+        ("radio", "quiz-1", letter) for letter in "abc"
+    ]
+    assert two.count('type="checkbox" name="quiz-2"') == 3
+    assert "Several are right." in two
+    assert "Several" not in one
+    why = re.findall(r'<details class="(\w+)"><summary>About (\w)</summary>\s*<p><b>([\w ]+).</b>', one)
+    assert why == [("wrong", "a", "Not so"), ("right", "b", "Right"), ("wrong", "c", "Not so")]
+    assert re.findall(r'<script[^>]*src="_static/(quiz[\w.]+)\?', html) == ["quiz.js"]
+    assert "quiz.js" not in page(folder, "old")
+
+
+def test_what_is_right_stands_only_in_what_is_folded(folder):
+    for question in fieldsets(page(folder, "example")):
+        open_part = re.sub(r"<details class.*?</details>", "", question, flags=re.DOTALL)
+        assert "<label>" in open_part
+        assert not re.search("right|wrong|Right|Not so", open_part.replace("Several are right.", ""))
+
+
 def test_the_copy_holds_no_myst_and_all_numbers(copy):
     text = "\n\n".join(cell.source for cell in copy.cells if cell.cell_type == "markdown")
     nbformat.validate(copy)
@@ -199,6 +253,8 @@ def test_the_copy_holds_no_myst_and_all_numbers(copy):
         "**Fig. 1.1.** The mean, at 7.3, errs least.",
         "[Pearson, 1901]",
         "(Row 4 of the book’s ledger.)",
+        "**2.** What is a mean? *(Several are right.)*\n\n- **a** A sum over a count\n",
+        "<summary>Answer to 1</summary>\n\n- **a** Not so. It is nearest in absolute error.\n- **b** Right. ",
     ):
         assert part in text, part
 

@@ -62,6 +62,8 @@ def test_the_example_keeps_every_rule(rule):
         (hygiene.has_short_visible_cells, with_code("x = 1\n" * 13), "has 13 lines, the limit is 12; split it"),
         (hygiene.has_short_visible_cells, with_code("x = " + "1" * 73), "77 columns wide, the page shows 76"),
         (hygiene.has_short_visible_cells, with_code("assert 1\n" * 3), "asserts 3 things, the limit is 2"),
+        (hygiene.ends_with_a_quiz, with_text("# No quiz"), "0 quizzes; the last cell has one"),
+        (hygiene.ends_with_a_quiz, with_text(":::{quiz}\n:::", "# After it"), "the last cell has one"),
         (hygiene.glues_out_of_sight, with_code('glue("x", 1)'), "glues in a visible cell; glue in an evidence cell"),
         (hygiene.glues_out_of_sight, with_code('for i in x:\n    glue("x", i)', "hide-input"), "in a figure cell"),
         (hygiene.folds_its_setup, with_code("import numpy", "hide-cell"), "does not open with the lines that install"),
@@ -173,6 +175,7 @@ def test_minutes_add_words_figures_statements_and_visible_cells():
     longer.cells += [example.markdown(":::{prf:theorem} T\n:label: C7\n:::")] * 2
     assert chapter.minutes(longer) == 15  # and 3 for each statement
     longer.cells += [example.code("glue", "remove-cell"), example.code("set-up", "hide-cell")] * 9
+    longer.cells += [example.markdown(":::{quiz}\n:::")] * 9
     longer.cells += [example.markdown("```{live} dials\n:alt: D\n\n" + "word " * 999 + "\n```")]
     assert chapter.minutes(longer) == 15
 

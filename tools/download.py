@@ -15,6 +15,7 @@ from typing import Protocol
 
 import chapter
 import nbformat
+import quizzes
 from chapter import Block
 from nbformat import NotebookNode
 from refresh import METADATA
@@ -46,6 +47,9 @@ class Book(Protocol):
 
     def value(self, page: str, name: str) -> str:
         """Return what a page has glued under that name, as text."""
+
+    def quiz(self, page: str) -> list[quizzes.Question]:
+        """Return the questions of a page."""
 
 
 def copy_for_download(notebook: NotebookNode, page: str, book: Book, package: str = "linvae[chapters]") -> NotebookNode:
@@ -127,6 +131,8 @@ def _plain(part: str | Block, page: str, book: Book, minutes: int) -> str:
         return ""
     label = part.options.get("label", "") or part.options.get("name", "")
     argument = inline(part.argument, page, book)
+    if part.name == "quiz":
+        return quizzes.markdown(book.quiz(page))
     if part.name == "math":
         tag = f"\n\\tag{{{book.equation(label)}}}" if label else ""
         return f"$$\n{part.content[0]}{tag}\n$$"

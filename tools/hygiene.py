@@ -338,6 +338,12 @@ def skips_politely(notebook: NotebookNode) -> Iterator[str]:
                     )
 
 
+def ends_with_a_quiz(notebook: NotebookNode) -> Iterator[str]:
+    found = [block for block in all_blocks(notebook) if block.name == "quiz"]
+    if len(found) != 1 or "{quiz}" not in notebook.cells[-1].source:
+        yield f"{len(found)} quizzes; the last cell has one, `:::{{quiz}}`, and its questions stand in book/quiz"
+
+
 RULES: list[Callable[[NotebookNode], Iterator[str]]] = [
     starts_with_title,
     was_run,
@@ -361,6 +367,7 @@ RULES: list[Callable[[NotebookNode], Iterator[str]]] = [
     states_answers,
     hides_labels,
     skips_politely,
+    ends_with_a_quiz,
 ]
 
 

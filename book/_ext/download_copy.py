@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 import chapter  # noqa: E402  (one copy of the logic serves the check and the pages)
 import download  # noqa: E402
+import quizzes  # noqa: E402
 
 
 class BuiltBook:
@@ -68,6 +69,9 @@ class BuiltBook:
             notebook = nbformat.read(path, as_version=4)
             self.glued[page] = chapter.glued(notebook) | {"minutes": str(chapter.minutes(notebook))}
         return self.glued[page][name]
+
+    def quiz(self, page):
+        return quizzes.read(quizzes.path_of(Path(self.env.doc2path(f"{self.folder}/{page}" if self.folder else page))))
 
 
 def write_copies(app, error):

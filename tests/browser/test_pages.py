@@ -186,7 +186,7 @@ def test_the_signs_of_statements_open_by_keyboard_and_by_pointer(tab):
 
 def test_folded_parts_open(tab):
     solutions = tab.locator("article .dropdown.admonition")
-    proofs = tab.locator("article details.sd-dropdown")
+    proofs = tab.locator("article details.sd-dropdown, article details.quiz")
     if not solutions.count() + proofs.count():
         pytest.skip("nothing is folded on this page")
     for solution in solutions.all():
