@@ -432,7 +432,8 @@ def test_an_arc_is_left_out_where_another_of_the_needs_leads_there_already(chapt
 
 
 def test_every_chapter_of_the_picture_is_a_link_that_says_what_it_rests_on(chapter_map):
-    html = chapter_map.arcs({"why": [], "posterior_collapse": ["why"]}, lambda name: f"{name}.html")
-    assert '<a href="posterior_collapse.html" aria-label="posterior collapse, rests on why">' in html
-    assert 'aria-label="why, rests on nothing"' in html
+    minutes = {"why": 30, "posterior_collapse": 40}
+    html = chapter_map.arcs({"why": [], "posterior_collapse": ["why"]}, minutes, lambda name: f"{name}.html")
+    assert '<a href="posterior_collapse.html" aria-label="posterior collapse, 40 minutes, rests on why">' in html
+    assert 'aria-label="why, 30 minutes, rests on nothing"' in html
     assert html.count("<path") == 1

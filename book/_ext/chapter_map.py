@@ -66,14 +66,14 @@ def direct(needs):
 ROW, LEFT, WIDTH = 24, 150, 320
 
 
-def arcs(needs, address):
+def arcs(needs, minutes, address):
     """Return an SVG: a row for each chapter, and an arc up to each that it rests on; `address` makes a link."""
     row = {name: ROW * (i + 0.75) for i, name in enumerate(needs)}
     lines = []
     for name, rests in direct(needs).items():
         said = "rests on " + " and ".join(rest.replace("_", " ") for rest in rests) if rests else "rests on nothing"
         title = name.replace("_", " ")
-        lines.append(f'<a href="{address(name)}" aria-label="{title}, {said}">')
+        lines.append(f'<a href="{address(name)}" aria-label="{title}, {minutes[name]} minutes, {said}">')
         for rest in rests:
             reach = LEFT - 12 - min(LEFT - 16, 10 + 0.42 * (row[name] - row[rest]))
             lines.append(
@@ -81,7 +81,9 @@ def arcs(needs, address):
                 f'{reach:.0f} {row[rest]:.0f}, {LEFT - 8} {row[rest]:.0f}"/>'
             )
         lines.append(f'<circle cx="{LEFT - 4}" cy="{row[name]:.0f}" r="3"/>')
-        lines.append(f'<text x="{LEFT + 6}" y="{row[name] + 5:.0f}">{title}</text></a>')
+        lines.append(
+            f'<text x="{LEFT + 6}" y="{row[name] + 5:.0f}">{title} <tspan>{minutes[name]} min</tspan></text></a>'
+        )
     height = ROW * (len(needs) + 0.5)
     return (
         f'<svg class="prerequisites" viewBox="0 0 {WIDTH} {height:.0f}" role="group" '
@@ -93,12 +95,13 @@ class Prerequisites(SphinxDirective):
     """Render the arcs."""
 
     def run(self):
-        needs = {}
+        needs, minutes = {}, {}
         for _, paths in parts():
             for path in paths:
                 self.env.note_dependency(str(path))
-                needs[path.stem] = list(nbformat.read(path, as_version=4).metadata.linvae.needs)
-        html = arcs(needs, lambda name: f"{name}.html")
+                notebook = nbformat.read(path, as_version=4)
+                needs[path.stem], minutes[path.stem] = list(notebook.metadata.linvae.needs), chapter.minutes(notebook)
+        html = arcs(needs, minutes, lambda name: f"{name}.html")
         return [nodes.raw("", html, format="html")]
 
 
