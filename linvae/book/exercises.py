@@ -122,6 +122,12 @@ def compare(name: str, answer: Any, entry: Mapping[str, Any]) -> Checked:
     return _not_yet(entry["hint"])
 
 
+def hints(name: str) -> tuple[list[str], str]:
+    """Return what a check says to the wrong answers it knows, and what to any other."""
+    entry = _kept()[name]
+    return list(dict.fromkeys(text for _, text in entry.get("wrong", []))), entry["hint"]
+
+
 COLUMNS = 64
 """What an exercise shows of a line without scrolling, at 1,280 px."""
 
