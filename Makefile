@@ -95,5 +95,8 @@ course: book  ## make notebooks for students and teachers, and worksheets, in bu
 course-check: course  ## run one student's notebook of each part to its first gap
 	$(ONE_THREAD) $(RUN) -m pytest -q tests/course
 
+grade: $(READY)  ## grade the notebooks of FOLDER, each in a process of its own, into FOLDER/grades.csv
+	$(RUN) tools/grade.py $(FOLDER)
+
 clean:  ## remove what was built; the installed .venv stays
 	rm -rf _build build dist .pytest_cache .mypy_cache .ruff_cache

@@ -195,7 +195,7 @@ class _Cells:
             title = f"Drill: {drill['title']}"
             self.run.append(f"**{title}.** {download.inline(drill['asks'], page, self.book).strip()}")
             if solved:
-                self.note(f"**Solution to the drill.**\n\n```python\n{drill['solution'].strip()}\n```", {})
+                self.note(f"**Solution to the drill.**\n\n```python\n{filled(drill, drill['answer'])}\n```", {})
             else:
                 self.code(
                     nbformat.v4.new_code_cell(
@@ -273,8 +273,13 @@ def _opens(part: str | Block | NotebookNode, heading: str) -> bool:
 
 @cache
 def drills() -> dict[str, list[dict[str, str]]]:
-    """Return {chapter: its proof drills}: title, asks, gap, check, solution."""
+    """Return {chapter: its proof drills}: title, asks, gap, check, answer, mistakes."""
     return _kept("drills.yml")
+
+
+def filled(drill: dict[str, str], answer: str) -> str:
+    """Return the cell of a drill with something in the place of its dots."""
+    return re.sub(r"return (\[\.\.\., \.\.\.\]|\.\.\.)", lambda _: f"return {answer}", drill["gap"].strip())
 
 
 @cache

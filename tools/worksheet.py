@@ -40,6 +40,7 @@ h1 { font-size: 14pt; line-height: 1.2; margin: 0 0 2.5mm; }
 .who span { flex: 1; border-bottom: .5pt solid #777; height: 6mm; color: #444; }
 .who span:first-child { flex: 3; }
 section { display: flex; flex-direction: column; flex: 1 0 auto; margin-top: 3mm; }
+section[id$="pencil"] { flex-grow: 2; }
 h2 { font-size: 11pt; margin: 0 0 1mm; }
 p, ol, ul { margin: 0 0 1.6mm; }
 aside { border-left: 2pt solid #888; padding-left: 3mm; margin: 1mm 0; font-size: 9.2pt; }
@@ -134,17 +135,24 @@ def _given(text: str, page: str, book: download.Book, printed: set[str]) -> str:
             said = _set(download.inline(f"**{book.number(label)}.** {caption}", page, book))
             boxes.append(f'<img src="data:image/png;base64,{picture}" alt="{escape(book.number(label))}">{said}')
         elif role == "eq" and label in _equations():
-            boxes.append(_set(f"$$\n{_equations()[label].strip()}{_tag(label, book)}\n$$"))
+            boxes.append(_equation(label, book))
         elif role == "prf:ref":
             source, block = _statements()[label]
             head = f"**{book.number(label)} ({block.argument}).**"
             boxes.append(_set(download.inline(f"{head} {_stated(block, book)}", source, book)))
+            asked = [found for found in REFERRED.findall(_stated(block, book)) if found[0] == "eq"]
+            boxes += [_equation(label, book) for _, label in asked if label not in printed and label in _equations()]
+            printed |= {label for _, label in asked}
     return f"<aside>{''.join(boxes)}</aside>" if boxes else ""
 
 
 def _stated(block: Block, book: download.Book) -> str:
     text = "\n\n".join(map(_markdown, block.content)).strip()
     return EQUATION.sub(lambda found: f"$${found[1].rstrip()}{_tag(found[2], book)}\n$$", text)
+
+
+def _equation(label: str, book: download.Book) -> str:
+    return _set(f"$$\n{_equations()[label].strip()}{_tag(label, book)}\n$$")
 
 
 def _tag(label: str | None, book: download.Book) -> str:
