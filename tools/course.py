@@ -199,7 +199,7 @@ class _Cells:
             else:
                 self.code(
                     nbformat.v4.new_code_cell(
-                        f"# {title}: put your answer where the three dots are, and run the cell.\n"
+                        f"# Drill, {drill['title']}: put your answer where the three dots are, and run the cell.\n"
                         + drill["gap"].strip(),
                         metadata={"linvae": {"exercise": f"drill {drill['check']}", "check": drill["check"]}},
                     )
