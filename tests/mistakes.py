@@ -143,7 +143,7 @@ def what_a_penalty_leaves():
 # ---------------------------------------------------------------- Part II
 
 
-@of("ppca-code")
+@of("ppca-code", slow=True)
 def share_that_is_read():
     (X, y), (new, labels) = load_mnist("train"), load_mnist("test")
     models = [PPCA(16).fit(X[y == digit]) for digit in range(10)]
@@ -257,7 +257,7 @@ def rate_of_a_code():
     }
 
 
-@of("posterior-collapse-code")
+@of("posterior-collapse-code", slow=True)
 def codes_that_would_be_on():
     X, y = load_fashion_mnist("train")
     classes = Moments.by_class(X, y).values()
@@ -305,7 +305,7 @@ def pairs_whose_middles_are_unlikely():
     return more, {"You have counted the others": 45 - more, "not mean densities": farther}
 
 
-@of("wasserstein-code")
+@of("wasserstein-code", slow=True)
 def what_a_straight_feature_sees():
     X, y = load_mnist("train")
     zeros, ones = (X[y == digit][:300].astype(float) for digit in (0, 1))
