@@ -14,10 +14,10 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 SOURCES := $(shell find linvae tests -name '*.py')
 
 .DELETE_ON_ERROR:
-.PHONY: help book test check refresh live quiz slides serve browser extras table bench clean
+.PHONY: help book test check refresh live quiz slides course course-check grade serve browser extras table bench clean
 
 help:  ## list the jobs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.version_info >= (3, 11) or sys.exit("$(PYTHON) is Python " + v + ", the book needs 3.11 or later; say which to use: make PYTHON=python3.12")'
@@ -97,6 +97,18 @@ build/axe.min.js:
 
 browser: book $(VENV)/.ready-browser build/axe.min.js  ## open every built page in Chromium, network off
 	$(RUN) -m pytest -n 2 --dist loadgroup tests/browser
+
+# The wheel goes with the notebooks, so that a class needs no index; without hatchling at hand this asks for one.
+course: book  ## make notebooks for students and teachers, and worksheets, in build/course
+	rm -f build/course/*.whl
+	$(RUN) -m build --wheel --outdir build/course . >/dev/null || echo "No wheel in the kit: python -m build failed."
+	$(ONE_THREAD) $(RUN) tools/course.py
+
+course-check: course  ## run one student's notebook of each part to its first gap
+	$(ONE_THREAD) $(RUN) -m pytest -q tests/course
+
+grade: $(READY)  ## grade the notebooks of FOLDER, each in a process of its own, into FOLDER/grades.csv
+	$(RUN) tools/grade.py $(FOLDER)
 
 clean:  ## remove what was built; the installed .venv stays
 	rm -rf _build build dist .pytest_cache .mypy_cache .ruff_cache

@@ -103,6 +103,8 @@ def names(source: str) -> tuple[set[str], set[str]]:
             binds.add(node.name)
         elif isinstance(node, ast.alias):
             binds.add((node.asname or node.name).split(".")[0])
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            binds.add(node.name)
         if isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store):  # a[0] = 1, a.b = 1
             binds |= {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
     return binds, reads
@@ -119,9 +121,13 @@ def runnable(cell: NotebookNode) -> NotebookNode:
 
 def plain(text: str, page: str, book: Book, minutes: int) -> str:
     """Return MyST as Markdown that any reader shows."""
-    return "\n\n".join(
-        shown.strip("\n") for part in chapter.parse(text) if (shown := _plain(part, page, book, minutes)).strip()
-    )
+    return "\n\n".join(blocks_in_plain(chapter.parse(text), page, book, minutes))
+
+
+def blocks_in_plain(parts: list[str | Block], page: str, book: Book, minutes: int) -> list[str]:
+    """Return the same for text that has been parsed, a string for each part that shows."""
+    shown = [_plain(part, page, book, minutes).strip("\n") for part in parts]
+    return [text for text in shown if text.strip()]
 
 
 def _plain(part: str | Block, page: str, book: Book, minutes: int) -> str:

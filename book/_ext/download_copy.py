@@ -1,8 +1,10 @@
 """The download button serves a copy of the chapter that needs neither the book nor its tools (tools/download.py).
 
-All copies together are `notebooks.zip` beside the pages' root, the same bytes for the same chapters.
+All copies together are `notebooks.zip` beside the pages' root, the same bytes for the same chapters.  What the copies
+asked of the book is kept in `known.json` beside the doctrees, for the course kit (tools/course.py).
 """
 
+import json
 import os
 import sys
 import zipfile
@@ -74,18 +76,34 @@ class BuiltBook:
         return quizzes.read(quizzes.path_of(Path(self.env.doc2path(f"{self.folder}/{page}" if self.folder else page))))
 
 
+class Asked:
+    """A book that remembers what it was asked."""
+
+    def __init__(self, book, known):
+        self.book, self.known = book, known
+
+    def __getattr__(self, name):
+        def ask(*words):
+            answer = getattr(self.book, name)(*words)
+            self.known[" ".join((name, *words))] = answer
+            return answer
+
+        return ask
+
+
 def write_copies(app, error):
     """Write a copy beside the pages of each chapter, in the place of its source."""
     if error or app.builder.format != "html":
         return
     address = os.environ.get("LINVAE_REPOSITORY", "").rstrip("/")
     package = f"linvae[chapters] @ git+{address}" if address else "linvae[chapters]"
+    known = {}
     for docname in sorted(app.env.found_docs):
         path = Path(app.env.doc2path(docname))
         if path.suffix != ".ipynb":
             continue
         folder, _, page = docname.rpartition("/")
-        book = BuiltBook(app, folder)
+        book = Asked(BuiltBook(app, folder), known)
         try:
             plain = download.copy_for_download(nbformat.read(path, as_version=4), page, book, package)
         except (KeyError, StopIteration, ValueError) as problem:
@@ -98,6 +116,8 @@ def write_copies(app, error):
         target.parent.mkdir(parents=True, exist_ok=True)
         nbformat.validate(plain)
         target.write_text(nbformat.writes(plain).rstrip("\n") + "\n", encoding="utf-8", newline="\n")
+    text = json.dumps(known, indent=1, sort_keys=True, ensure_ascii=False)
+    Path(app.doctreedir, "known.json").write_text(text + "\n", encoding="utf-8")
 
 
 def write_zip(app, error):

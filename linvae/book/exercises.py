@@ -98,7 +98,7 @@ def seal(
 
 def compare(name: str, answer: Any, entry: Mapping[str, Any]) -> Checked:
     """Compare an answer with a sealed one."""
-    if answer is ...:
+    if answer is ... or (isinstance(answer, list) and any(part is ... for part in answer)):
         return _not_yet("Put your answer in the place of the three dots.")
     if "hash" in entry:
         if _hash(name, answer) == entry["hash"]:
@@ -120,6 +120,12 @@ def compare(name: str, answer: Any, entry: Mapping[str, Any]) -> Checked:
         if np.all(np.abs(given - _numbers(other)) <= within):
             return _not_yet(text)
     return _not_yet(entry["hint"])
+
+
+def hints(name: str) -> tuple[list[str], str]:
+    """Return what a check says to the wrong answers it knows, and what to any other."""
+    entry = _kept()[name]
+    return list(dict.fromkeys(text for _, text in entry.get("wrong", []))), entry["hint"]
 
 
 COLUMNS = 64
