@@ -11,6 +11,7 @@ import download
 import example
 import nbformat
 import pytest
+import quizzes
 import worksheet
 from nbclient import NotebookClient
 from refresh import QUIET
@@ -34,6 +35,9 @@ class AnyBook:
 
     def value(self, page, name):
         return "7.0"
+
+    def quiz(self, page):
+        return quizzes.read(quizzes.QUIZ / f"{page}.yml")
 
 
 @pytest.fixture(scope="module", params=PAGES)
@@ -211,3 +215,13 @@ def run_to_gap(notebook, folder):
 def said(cell):
     (output,) = cell.outputs
     return output.get("text") or output.data["text/plain"]
+
+
+def test_the_quiz_stays_with_the_teacher(page, student, instructor):
+    if page not in quizzes.chapters():
+        return  # the final project has none
+    questions = AnyBook().quiz(page)
+    for kit, there in ((student, False), (instructor, True)):
+        text = "\n".join(cell.source for cell in kit.cells)
+        assert all((question.ask in text) is there for question in questions)
+        assert ("Check yourself" in text) is there

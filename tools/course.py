@@ -25,6 +25,7 @@ from typing import Any
 import chapter
 import download
 import nbformat
+import quizzes
 import yaml
 from chapter import Block
 from nbformat import NotebookNode
@@ -62,6 +63,9 @@ class KnownBook:
 
     def value(self, page: str, name: str) -> str:
         return self._ask("value", page, name)
+
+    def quiz(self, page: str) -> list[quizzes.Question]:
+        return quizzes.read(quizzes.QUIZ / f"{page}.yml")
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,9 @@ def student(notebook: NotebookNode, page: str, book: download.Book) -> NotebookN
     judged = checks(notebook)
     made = _Cells(page, book, chapter.minutes(notebook))
     for piece in pieces(notebook):
-        if piece.solves:
+        if piece.solves or _is_quiz(
+            piece.content
+        ):  # the page asks, and explains afterwards; a notebook has no afterwards
             continue
         if piece.is_code:
             if piece.place in kept and piece.content.source:
@@ -262,6 +268,10 @@ def _gap(piece: Piece, judged: dict[str, str], book: download.Book) -> NotebookN
         to_do = "put your answer where the three dots are, and run the cell" if "..." in source else "change this cell"
     cell.source = f"# {book.number(piece.exercise)}: {to_do}.\n{source}"
     return cell
+
+
+def _is_quiz(part: str | Block | NotebookNode) -> bool:
+    return _opens(part, "## Check yourself") or (isinstance(part, Block) and part.name == "quiz")
 
 
 def _opens(part: str | Block | NotebookNode, heading: str) -> bool:

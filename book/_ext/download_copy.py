@@ -82,6 +82,9 @@ class Asked:
     def __init__(self, book, known):
         self.book, self.known = book, known
 
+    def quiz(self, page):  # questions lie in a file of their own
+        return self.book.quiz(page)
+
     def __getattr__(self, name):
         def ask(*words):
             answer = getattr(self.book, name)(*words)
