@@ -13,7 +13,7 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 SOURCES := $(shell find linvae tests -name '*.py')
 
 .DELETE_ON_ERROR:
-.PHONY: help book test check refresh live serve browser extras table bench clean
+.PHONY: help book test check refresh live lite serve browser extras table bench clean
 
 help:  ## list the jobs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,9 @@ refresh: $(READY)  ## run the chapters again and store their outputs; CHAPTER=bo
 
 live: $(READY)  ## make the data and the still pictures of the live figures; FIGURE=dials for one
 	$(ONE_THREAD) $(RUN) tools/live.py $(FIGURE)
+
+lite: $(READY)  ## gather in build/lite what runs chapters in a browser; LINVAE_LITE=build/lite make book then adds it
+	$(RUN) tools/lite.py build/lite
 
 extras: $(VENV)/.ready-extras  ## install torch, numba, Dask and the readers of Parquet and Zarr
 
