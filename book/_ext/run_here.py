@@ -1,8 +1,8 @@
 """A button that runs a chapter on its own page, by Python in the browser; nothing is loaded before it is pressed.
 
 `make lite` gathers what that takes in a folder, and whoever publishes the book names the folder when building it:
-`LINVAE_LITE`. Unset, nothing appears. What stands in `SECONDS` was run whole in Chromium; the other chapters say why
-they have no button.
+`LINVAE_LITE`. Unset, nothing appears. What stands in `SECONDS` was run whole in Chromium; what stands in `REASONS` cannot
+run there, and says why; the rest has not been tried, and has no button.
 """
 
 import json
@@ -20,9 +20,8 @@ sys.path.insert(0, str(ROOT / "tools"))
 import chapter  # noqa: E402
 import download  # noqa: E402
 
-# Seconds that a chapter took whole in Chromium, on one busy core; a reader is told a round number.
-SECONDS = {"collapse": 90, "elbo": 20, "naive": 60, "variational": 90}
-UNTRIED = "it has not been tried there"
+# Seconds that a chapter took whole in Chromium, on one of two busy cores; a reader is told a round number.
+SECONDS = {"collapse": 218, "elbo": 20, "naive": 353}
 TORCH = "it trains networks, and PyTorch has no build for browsers"
 POT = "it solves linear programmes with Python Optimal Transport, which has no build for browsers"
 REASONS = {
@@ -36,7 +35,7 @@ REASONS = {
 BOX = """<div class="run-here">
 <button type="button">Run this chapter here</button>
 <p role="status">Python, linvae and what it needs come into your browser, {megabytes} MB the first time. Nothing that
-you do leaves it. The whole chapter then takes {time}, a single cell less.</p>
+you do leaves it. The whole chapter took {time} on a busy machine; a single cell takes less.</p>
 <noscript><p>This needs JavaScript.</p></noscript>
 </div>
 <script type="application/json" id="run-here-program">{program}</script>
@@ -75,7 +74,6 @@ def add_box(app, pagename, templatename, context, doctree):
     if folder is None or path is None or path.suffix != ".ipynb":
         return
     name = path.stem
-    app.add_css_file("lite/run.css")
     if name in SECONDS:
         cells = program(nbformat.read(path, as_version=4))
         on_page = context["body"].count('<div class="cell_input ')
@@ -88,8 +86,11 @@ def add_box(app, pagename, templatename, context, doctree):
             time=in_words(SECONDS[name]),
             program=json.dumps(cells, ensure_ascii=False).replace("<", "\\u003c"),
         )
+    elif name in REASONS:
+        box = NO_BUTTON.format(reason=REASONS[name])
     else:
-        box = NO_BUTTON.format(reason=REASONS.get(name, UNTRIED))
+        return
+    app.add_css_file("lite/run.css")
     context["body"] = context["body"].replace("</h1>\n", f"</h1>\n{box}", 1)
 
 
