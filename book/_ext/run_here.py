@@ -1,8 +1,8 @@
 """A button that runs a chapter on its own page, by Python in the browser; nothing is loaded before it is pressed.
 
 `make lite` gathers what that takes in a folder, and whoever publishes the book names the folder when building it:
-`LINVAE_LITE`. Unset, nothing appears. What stands in `SECONDS` was run whole in Chromium; what stands in `REASONS` cannot
-run there, and says why; the rest has not been tried, and has no button.
+`LINVAE_LITE`. Unset, nothing appears. What stands in `SECONDS` was run whole in Chromium; what stands in `REASONS`
+cannot run there, and says why; the rest has not been tried, and has no button.
 """
 
 import json
