@@ -4,12 +4,15 @@ import base64
 import hashlib
 import importlib
 import json
+import subprocess
 import sys
 from types import SimpleNamespace
 from urllib.error import URLError
 
 import nbformat
+import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 lite = importlib.import_module("lite")
 ROOT = lite.ROOT
@@ -72,6 +75,42 @@ def test_what_would_install_the_package_is_passed_over(cells):
     assert run.run("if True:\n    %pip install nothing\n!ls\nb = 7 % 4", "cell 1")
     assert run.names["b"] == 3
     assert shown == []
+
+
+@pytest.mark.parametrize("kinds", ["dd", "ff", "fd", "ii", "di", "DD"])
+def test_the_detour_of_a_product_changes_rounding_and_nothing_else(kinds, monkeypatch):
+    cells = loaded("_static/lite", "cells", monkeypatch)
+    monkeypatch.setattr(cells, "LEAST", 60)
+    rng = np.random.default_rng(0)
+    a, b = (rng.normal(size=shape).astype(kind) for kind, shape in zip(kinds, [(7, 5), (5, 6)], strict=True))
+    pairs = [(a, b), (a.T, a), (b, b.T), (a[::2, ::-1], b), (np.asfortranarray(a), b[:, ::2]), (a, b[:, 0]), (a[0], b)]
+    pairs += [(np.stack([a, a]), b), (np.zeros((0, 5)), b), (a[:1], b[:, :1])]
+    for left, right in pairs:
+        seen, asked = cells.product(left, right), left @ right
+        assert seen.dtype == asked.dtype
+        assert seen.shape == asked.shape
+        assert_allclose(seen, asked, rtol=0, atol=1e-5 if "f" in kinds else 1e-13)  # sums of 7 numbers near 1
+    with pytest.raises(ValueError, match="matmul"):
+        cells.product(a, a)
+
+
+def test_cells_and_the_package_take_the_detour():
+    code = f"""
+import sys
+sys.path.insert(0, {str(ROOT / "book" / "_static" / "lite")!r})
+import builtins, cells, numpy as np
+cells.hasten()
+taken = []
+builtins._product_by_blas = lambda a, b: taken.append(a.shape) or cells.product(a, b)
+from linvae import Moments
+X = np.random.default_rng(0).random((50, 9))
+assert np.allclose(Moments.of(X).scatter, 50 * np.cov(X.T, ddof=0))
+assert taken == [(9, 50)]
+cells.Cells(print, cells.parse).run("import numpy as np; x = np.ones((3, 4)); y = (x @ x.T @ x) + 1", "cell 1")
+assert taken == [(9, 50), (3, 4), (3, 3)]
+"""
+    pytest.importorskip("matplotlib")
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ async function start() {
   say("Importing");
   python.globals.set("emit", (kind, text) => postMessage({ kind, text, cell: current }));
   python.runPython(await text("cells.py"));
-  python.runPython("import linvae; cells = Cells(emit)");
+  python.runPython("hasten(); import linvae; cells = Cells(emit, parse)");
   return python;
 }
 
