@@ -214,7 +214,7 @@ def test_binder_and_colab_open_the_clean_copies(monkeypatch):
     urls = {
         "Binder": "https://mybinder.org/v2/gh/o/r/main?urlpath=lab/tree/book/main.ipynb",
         "Colab": "https://colab.research.google.com/github/o/r/blob/main/book/main.ipynb",
-        "Source": "https://github.com/o/r/blob/main/book/main.ipynb",
+        "Source": "https://example.org/o/r/blob/main/book/main.ipynb",
     }
     buttons = [{"text": text, "url": url} for text, url in urls.items()]
     app = SimpleNamespace(config=SimpleNamespace(html_theme_options={"repository_branch": "main"}))

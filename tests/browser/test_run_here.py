@@ -41,6 +41,7 @@ def address():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +104,7 @@ def test_a_cell_can_be_changed_and_what_it_draws_changes_by_the_keyboard_alone(t
     code.press("Shift+Enter")
     idle(tab)
     cell = tab.locator("article .cell", has=code)
-    assert cell.locator(".run-output").inner_text() == "42"
+    assert cell.locator(".run-output").inner_text().strip() == "42"
     code.fill("1 / 0")
     code.press("Control+Enter")
     assert "stopped at an error" in idle(tab)
