@@ -104,7 +104,14 @@ def copy_files(app, error):
         shutil.copyfile(folder / name, target / name)
 
 
+def note(app, config):
+    """Have all pages written again when what this depends on has changed."""
+    config.run_here = json.dumps([gathered()[1], SECONDS, REASONS])
+
+
 def setup(app):
+    app.add_config_value("run_here", "", "html")
+    app.connect("config-inited", note)
     app.connect("html-page-context", add_box)
     app.connect("build-finished", copy_files)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
