@@ -14,7 +14,7 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 SOURCES := $(shell find linvae tests -name '*.py')
 
 .DELETE_ON_ERROR:
-.PHONY: help book test check refresh live quiz slides course course-check grade serve browser extras table bench clean
+.PHONY: help book test check refresh live lite quiz slides course course-check grade serve browser extras table bench clean
 
 help:  ## list the jobs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -68,6 +68,9 @@ slides: $(READY) build/reveal/.$(REVEAL)  ## make the decks of the talk and of e
 
 quiz: $(READY)  ## write the quizzes of the chapters for Moodle, into build/quiz
 	$(RUN) tools/quizzes.py
+
+lite: $(READY)  ## gather in build/lite what runs chapters in a browser; LINVAE_LITE=build/lite make book then adds it
+	$(RUN) tools/lite.py build/lite
 
 extras: $(VENV)/.ready-extras  ## install torch, numba, Dask and the readers of Parquet and Zarr
 

@@ -1,7 +1,8 @@
 """Distances between distributions: arrays or moments in, one number out.
 
 The one equation: W_1(mu, nu) = min over couplings of the mean ground distance between x and y (Kantorovich 1942), a
-linear programme for two samples.  Python Optimal Transport (Flamary et al. 2021) solves it.
+linear programme for two samples.  Python Optimal Transport (POT; Flamary et al. 2021) solves it.  Where POT is not
+installed, as in a browser, SciPy still matches two samples of one size without weights.
 Chapter: *wasserstein*.
 """
 
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import eigh, svdvals
+from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 from ._checks import Array, check_choice, check_count, check_pair, check_random_state, check_unmasked
@@ -51,7 +53,9 @@ def wasserstein1(
     or have no mass do no harm; where one of mass below 1e-5 or so adds to it from 1e5 times as far, float64 cannot
     hold the proof.  A distance below (n + m) 2e-16 of the mean distance of X to Y is the rounding of the masses.
 
-    With the extra `linvae[fast]` the city-block costs are some four times as quick.
+    With the extra `linvae[fast]` the city-block costs are some four times as quick.  Without POT, samples of one size
+    and without weights are matched by SciPy: among their cheapest plans is a matching (Birkhoff 1946).  The answer is
+    the same to rounding, but nothing proves it, and max_iter is not asked for.
 
     Parameters
     ----------
@@ -71,6 +75,8 @@ def wasserstein1(
         If the widths differ, ground is unknown, a weight is no mass, or there are too many pairs.
     RuntimeError
         If the linear programme stops before its optimum, or its optimum cannot be proved: drop or rescale outliers.
+    ModuleNotFoundError
+        If the sizes differ or there are weights, and POT is not installed.
 
     Examples
     --------
@@ -80,18 +86,24 @@ def wasserstein1(
     X, Y = check_pair(X, Y)
     a, b = _masses("x_weights", x_weights, len(X)), _masses("y_weights", y_weights, len(Y))
     X, Y, pixel = scaled(X[a > 0], Y[b > 0])  # an image without mass may lie anywhere
-    return _cheapest(a[a > 0], b[b > 0], _costs(X, Y, ground), check_count("max_iter", max_iter)) * pixel
+    max_iter = check_count("max_iter", max_iter)
+    try:
+        ot = _pot("wasserstein1 of samples of two sizes, or with weights,")
+    except ModuleNotFoundError:
+        if len(X) != len(Y) or x_weights is not None or y_weights is not None:
+            raise
+        C = _costs(X, Y, ground)
+        return float(C[linear_sum_assignment(C)].mean()) * pixel
+    return _cheapest(ot, a[a > 0], b[b > 0], _costs(X, Y, ground), max_iter) * pixel
 
 
-def _cheapest(a: Array, b: Array, C: Array, max_iter: int) -> float:
+def _cheapest(ot: Any, a: Array, b: Array, C: Array, max_iter: int) -> float:
     """Return min <plan, C> over the plans from masses a (n,) to b (m,), once a bound from below has met it.
 
     The simplex takes costs within some 1e-14 of the largest for equal, so one far image blurs all the others.  Costs
     that are cut off have no such image, and the potentials that they allow C allows too: if the bound still meets the
     true cost of the plan, nothing was lost by the cut.
     """
-    import ot  # here, so that importing linvae stays quick
-
     scale = power_of_two(C.max())
     C = C / scale
     cut, unit = C, 1.0
@@ -141,9 +153,10 @@ def sinkhorn_divergence(
         As `wasserstein1`, or if reg is not above 0.
     RuntimeError
         If the iteration has not converged.
+    ModuleNotFoundError
+        If POT is not installed.
     """
-    import ot
-
+    ot = _pot("sinkhorn_divergence")
     if not 0 < reg < np.inf:
         raise ValueError(f"reg={reg}; give a finite number above 0, such as a twentieth of the mean distance")
     max_iter = check_count("max_iter", max_iter)
@@ -179,9 +192,13 @@ def sliced_wasserstein(
     p : float
         1 or more.
     random_state : int, RandomState, Generator or None
-    """
-    import ot
 
+    Raises
+    ------
+    ModuleNotFoundError
+        If POT is not installed.
+    """
+    ot = _pot("sliced_wasserstein")
     X, Y, unit = scaled(*check_pair(X, Y))
     if not 1 <= p < np.inf:
         raise ValueError(f"p={p}; give a finite power of 1 or more")
@@ -216,6 +233,21 @@ def _root(C: Array) -> Array:
     values, vectors = eigh(C)
     kept = values > RANK_TOLERANCE * max(values[-1], 0.0)
     return vectors[:, kept] * np.sqrt(values[kept])
+
+
+def _pot(task: str) -> Any:
+    """Return POT, which is imported here, so that importing linvae stays quick and works where it is not."""
+    try:
+        import ot
+    except ModuleNotFoundError as error:
+        if error.name != "ot":  # POT itself lacks something
+            raise
+        raise ModuleNotFoundError(
+            f"{task} needs Python Optimal Transport, which is not installed: pip install pot; without it, wasserstein1 "
+            "takes two samples of one size and no weights",
+            name="ot",
+        ) from None
+    return ot
 
 
 def power_of_two(largest: float) -> float:

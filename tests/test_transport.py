@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis.extra.numpy as hnp
@@ -143,6 +144,51 @@ def test_at_the_size_of_a_score_w1_is_still_the_cheapest_matching(n):
     X, Y = np.random.default_rng(n).random((2, n, 30))
     for ground in GROUNDS:
         assert wasserstein1(X, Y, ground) == pytest.approx(assigned(X, Y, ground), rel=1e-12)
+
+
+@pytest.fixture
+def without_pot():
+    """Return a context in which POT is not installed: to import it fails."""
+
+    @contextmanager
+    def absent():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(sys.modules, "ot", None)
+            yield
+
+    return absent
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1, 1e6])
+@pytest.mark.parametrize(("n", "d"), [(1, 1), (7, 1), (40, 3), (200, 30)])
+def test_without_pot_two_samples_of_one_size_get_the_same_w1(n, d, scale, without_pot):
+    X, Y = scale * np.random.default_rng(n).random((2, n, d))
+    for ground in GROUNDS:
+        with_pot = wasserstein1(X, Y, ground)
+        with without_pot():
+            # Both sum the same n costs: what POT proves to 1e-9 it reaches to rounding here.
+            assert wasserstein1(X, Y, ground) == pytest.approx(with_pot, rel=1e-12)
+            assert wasserstein1(X, X[::-1], ground) == 0
+
+
+def test_without_pot_what_needs_it_says_how_to_get_it(without_pot):
+    X, Y = np.zeros((3, 2)), np.ones((2, 2))
+    asks = {
+        "wasserstein1 of samples of two sizes, or with weights,": [
+            lambda: wasserstein1(X, Y),
+            lambda: wasserstein1(X, X, x_weights=[1, 0, 0]),
+            lambda: wasserstein1(X[:2], Y, y_weights=[0.5, 0.5]),
+        ],
+        "sinkhorn_divergence": [lambda: sinkhorn_divergence(X, Y, 1.0)],
+        "sliced_wasserstein": [lambda: sliced_wasserstein(X, Y)],
+    }
+    with without_pot():
+        for name, calls in asks.items():
+            for call in calls:
+                with pytest.raises(
+                    ModuleNotFoundError, match=f"^{name} needs Python Optimal Transport.*pip install pot"
+                ):
+                    call()
 
 
 @pytest.mark.parametrize(("n", "m"), [(1, 1), (63, 17), (64, 16), (130, 33)])  # within, at and beyond a block
