@@ -12,9 +12,19 @@ import numpy as np
 import pytest
 
 import linvae.variational as vi
-from linvae import MMLR, PCA, CrossMoments, LinearGenerativeModel, VariationalMMLR
+from linvae import (
+    MMLR,
+    PCA,
+    CrossMoments,
+    EmpiricalDenoiser,
+    GaussianDenoiser,
+    LinearGenerativeModel,
+    LocalDenoiser,
+    VariationalMMLR,
+)
 from linvae.datasets import load_mnist
-from linvae.metrics import outside_span
+from linvae.denoisers import follow
+from linvae.metrics import nearest_train_distance, outside_span
 from linvae.transport import wasserstein1
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,6 +38,7 @@ PLACES = {
     "bound": ("elbo", "m2"),
     "averaging": ("randomness", "T"),
     "piles": ("wasserstein", "contrast"),
+    "draft": ("denoisers", "step"),
 }
 HEAVY = re.compile(r"/(?:mathjax|fontawesome)/[^?]*\.js")
 # Radio buttons are one stop together.
@@ -136,7 +147,7 @@ def numbers(sentence):
 
 
 def arrow(name):
-    return "ArrowRight" if name == "averaging" else "ArrowLeft"  # which begins at its least
+    return "ArrowRight" if name in {"averaging", "draft"} else "ArrowLeft"  # which begin at their least
 
 
 @pytest.mark.parametrize("name", PLACES)
@@ -473,3 +484,47 @@ class TestPiles:
             assert np.abs(figure.levels(f"lower pile, image {i + 1}")[:, 0] - as_levels(images[i])).max() <= 1
         below = distance < floor - 0.05
         assert ("nearer than other real digits" in figure.sentence()) == below
+
+
+class TestDraft:
+    NAMES = {"nearby": "one that looks nearby", "memory": "the best on training digits", "linear": "a matrix"}  # noqa: RUF012
+    FAR = {0.06: 1, 0.12: 2, 0.25: 2, 0.5: 3, 1: 5, 2: 10, 4: 28}  # noqa: RUF012
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_the_walk_is_that_of_the_package(self, opened, mnist, name):
+        """From the script's own noisy pictures.  Where two training pixels weigh alike, rounding chooses."""
+        X, y = mnist[:2]
+        figure = opened("draft")
+        figure.box.get_by_role("radio", name=self.NAMES[name]).check(force=True)
+        digits, sigmas = (figure.ask(f"linvaeLive.data.draft.{key}") for key in ("digits", "sigmas"))
+        linked, noise = (
+            np.array(figure.ask(f"linvaeLive.unpack(linvaeLive.data.draft.{key}).map(row => Array.from(row))"))
+            for key in ("linked", "noise")
+        )
+        start = linked + sigmas[0] * noise
+        kinds = {"nearby": LocalDenoiser(self.FAR), "memory": EmpiricalDenoiser(), "linear": GaussianDenoiser()}
+        denoiser = kinds[name].fit(X, y)
+        figure.set("step", 1)
+        assert np.abs(figure.levels("picture, 2")[:, 0] - as_levels(start[0])).max() <= 1
+        figure.set("step", 7)
+        ends = follow(denoiser, start, sigmas, digits)
+        for digit, end in zip(digits, ends, strict=True):
+            assert np.mean(np.abs(figure.levels(f"picture, {digit}")[:, 0] - as_levels(end)) > 5) < 0.02
+        near = np.median(nearest_train_distance(ends, X)) / figure.ask("linvaeLive.data.draft.new")
+        if name == "memory":
+            assert near < 0.01
+            assert "are copies" in figure.sentence()
+        else:
+            assert abs(numbers(figure.sentence())[0] - near) < 0.02
+
+    def test_half_way_the_picture_is_guess_and_noise(self, opened):
+        """The last step halves the distance to the guess, or nearly: t / sigma of it is kept."""
+        figure = opened("draft")
+        sigmas = figure.ask("linvaeLive.data.draft.sigmas")
+        figure.set("step", 3)
+        before, guess = (figure.levels(f"{row}, 4")[:, 0] for row in ("picture", "guess"))
+        figure.set("step", 4)
+        after = figure.levels("picture, 4")[:, 0]
+        inside = (before > 0) & (before < 255)  # what is cut off at black and white does not show
+        kept = guess + sigmas[3] / sigmas[2] * (before - guess)
+        assert np.abs(after - kept)[inside & (kept > 0) & (kept < 255)].max() < 3
