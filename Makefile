@@ -13,7 +13,7 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 SOURCES := $(shell find linvae tests -name '*.py')
 
 .DELETE_ON_ERROR:
-.PHONY: help book test check refresh live serve browser extras table bench clean
+.PHONY: help book test check refresh live serve browser pdf extras table bench clean
 
 help:  ## list the jobs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -85,6 +85,9 @@ build/axe.min.js:
 
 browser: book $(VENV)/.ready-browser build/axe.min.js  ## open every built page in Chromium, network off
 	$(RUN) -m pytest -n 2 --dist loadgroup tests/browser
+
+pdf: book $(VENV)/.ready-browser  ## print the book as one PDF, _build/book.pdf; needs Chromium
+	$(RUN) tools/pdf.py
 
 clean:  ## remove what was built; the installed .venv stays
 	rm -rf _build build dist .pytest_cache .mypy_cache .ruff_cache
