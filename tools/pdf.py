@@ -179,7 +179,7 @@ class Places:
             part = unquote(address.fragment)
         else:
             name, part = self.owners[sheet], str(link.get("/Dest") or action.get("/D") or "").lstrip("/")
-            if (name, part) not in self.parts:
+            if not part or (name, part) not in self.parts:
                 return None
         return self.parts.get((name, part), (self.starts[name], TOP)) if name in self.starts else None
 
