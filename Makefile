@@ -42,7 +42,7 @@ book: $(READY) build/statements.json  ## build the book, every warning an error
 	@echo "Open $(CURDIR)/_build/html/index.html, or run make serve."
 
 test: $(READY)  ## run the tests, then every chapter against its stored outputs
-	$(ONE_THREAD) $(RUN) -m pytest -n 2 --statements-report build/statements.json
+	$(ONE_THREAD) $(RUN) -m pytest -n 2 --statements-report=build/statements.json
 	$(ONE_THREAD) $(RUN) -m pytest -n 2 --dist loadfile --nbval --nbval-current-env book
 
 check: $(READY) build/statements.json  ## lint, types, notebook hygiene, statements
