@@ -14,7 +14,7 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 SOURCES := $(shell find linvae tests -name '*.py')
 
 .DELETE_ON_ERROR:
-.PHONY: help book test check refresh live lite quiz slides course course-check grade serve browser extras table bench clean
+.PHONY: help book test check refresh live lite quiz slides course course-check grade serve browser pdf extras table bench clean
 
 help:  ## list the jobs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -42,7 +42,7 @@ book: $(READY) build/statements.json  ## build the book, every warning an error
 	@echo "Open $(CURDIR)/_build/html/index.html, or run make serve."
 
 test: $(READY)  ## run the tests, then every chapter against its stored outputs
-	$(ONE_THREAD) $(RUN) -m pytest -n 2 --statements-report build/statements.json
+	$(ONE_THREAD) $(RUN) -m pytest -n 2 --statements-report=build/statements.json
 	$(ONE_THREAD) $(RUN) -m pytest -n 2 --dist loadfile --nbval --nbval-current-env book
 
 check: $(READY) build/statements.json  ## lint, types, notebook hygiene, statements
@@ -112,6 +112,9 @@ course-check: course  ## run one student's notebook of each part to its first ga
 
 grade: $(READY)  ## grade the notebooks of FOLDER, each in a process of its own, into FOLDER/grades.csv
 	$(RUN) tools/grade.py $(FOLDER)
+
+pdf: book $(VENV)/.ready-browser  ## print the book as one PDF, _build/book.pdf; needs Chromium
+	$(RUN) tools/pdf.py
 
 clean:  ## remove what was built; the installed .venv stays
 	rm -rf _build build dist .pytest_cache .mypy_cache .ruff_cache

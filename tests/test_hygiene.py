@@ -46,7 +46,12 @@ EXERCISE = ":::{{exercise}} Warm-up\n:label: ex-a-warmup\n\nAdd them. {}\n:::"
 TALK = ":::{{talk}} slide 3\n:row: 4\n\n{}\n:::"
 
 
-OF_A_RUN = {hygiene.was_run, hygiene.shows_pictures, hygiene.has_clean_metadata}  # the example has not been run
+OF_A_RUN = {
+    hygiene.was_run,
+    hygiene.numbers_its_cells,
+    hygiene.shows_pictures,
+    hygiene.has_clean_metadata,
+}  # the example has not been run
 
 
 @pytest.mark.parametrize(
@@ -62,6 +67,7 @@ def test_the_example_keeps_every_rule(rule):
         (hygiene.has_short_visible_cells, with_code("x = 1\n" * 13), "has 13 lines, the limit is 12; split it"),
         (hygiene.has_short_visible_cells, with_code("x = " + "1" * 73), "77 columns wide, the page shows 76"),
         (hygiene.has_short_visible_cells, with_code("assert 1\n" * 3), "asserts 3 things, the limit is 2"),
+        (hygiene.numbers_its_cells, with_text("# Two", "cells"), "is not named cell-000; run `make refresh`"),
         (hygiene.ends_with_a_quiz, with_text("# No quiz"), "0 quizzes; the last cell has one"),
         (hygiene.ends_with_a_quiz, with_text(":::{quiz}\n:::", "# After it"), "the last cell has one"),
         (hygiene.glues_out_of_sight, with_code('glue("x", 1)'), "glues in a visible cell; glue in an evidence cell"),

@@ -14,16 +14,29 @@ import nbformat
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 
-from linvae import MMLR, PCA, LinearGenerativeModel, VariationalMMLR
+from linvae import (
+    MMLR,
+    PCA,
+    EmpiricalDenoiser,
+    GaussianDenoiser,
+    LinearGenerativeModel,
+    LocalDenoiser,
+    MixturePPCA,
+    PixelLink,
+    VariationalMMLR,
+)
 from linvae.datasets import load_mnist
+from linvae.denoisers import sample
+from linvae.metrics import nearest_train_distance
 
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
 LIVE = BOOK / "_static" / "live"
 NAMES = sorted(path.name.removesuffix(".data.js") for path in LIVE.glob("*.data.js"))
 # Kilobytes, compressed, as a page would load them.
-SIZES = {"averaging": 26, "axis": 1, "bound": 1, "dials": 46, "piles": 8, "unexpected": 48}
+SIZES = {"averaging": 26, "axis": 1, "bound": 1, "dials": 46, "draft": 39, "piles": 8, "unexpected": 48}
 
 
 def stored(name):
@@ -180,6 +193,59 @@ def test_the_piles_are_test_digits_and_medians_of_training_digits(mnist):
     assert len(np.unique(np.vstack([left, right]), axis=0)) == 24
     for digit, image in zip(classes, gray(data["medians"]), strict=True):
         assert np.abs(np.median(X[y == digit], axis=0) - image).max() <= 0.502 / 255
+
+
+@pytest.fixture(scope="module")
+def told():
+    """What the cells of the chapter *denoisers* say of seed, mixture, half-widths and levels of noise."""
+    cells = nbformat.read(BOOK / "denoisers.ipynb", as_version=4).cells
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    names = {"np": np, "MixturePPCA": MixturePPCA}
+    for line in ("SEED = ", "FAR = ", "mixture = ", "sigmas = np", "last = "):
+        exec(re.search(f"^{line}.*$", text, re.M)[0], names)
+    return names
+
+
+@pytest.fixture(scope="module")
+def denoisers(mnist, told):
+    parts = {"nearby": LocalDenoiser(told["FAR"]), "memory": EmpiricalDenoiser(), "linear": GaussianDenoiser()}
+    return {name: denoiser.fit(mnist[0].astype(np.float32), mnist[1]) for name, denoiser in parts.items()}
+
+
+class TestDraft:
+    """Drafts, noise and every step of the walk, as the chapter *denoisers* draws them."""
+
+    def test_drafts_are_the_chapters_and_the_walk_ends_where_sample_ends(self, mnist, told, denoisers):
+        """Of the last bits of a mixture's fit, and of weights between two training pixels, not all are another
+        processor's: so nearly all pixels, and not all."""
+        X, y = load_mnist("train")
+        data, digits, seed = stored("draft"), np.arange(10), told["SEED"]
+        mixture, sigmas = told["mixture"].fit(X, y), told["last"]
+        drafts = mixture.sample(10, digits, random_state=seed)[0]
+        linked = PixelLink(FrozenEstimator(mixture), random_state=seed).fit(X, y).link(drafts, digits)
+        assert np.allclose(data["sigmas"], sigmas, atol=1e-6)
+        for name, images in (("drafts", drafts), ("linked", linked)):
+            assert np.mean(np.abs(unpack(data[name])[0] - images[data["digits"]]) > 0.01) < 0.01
+        for name, denoiser in denoisers.items():
+            ends = sample(denoiser, sigmas, 10, digits, drafts=linked, random_state=seed)[0][data["digits"]]
+            kept = unpack(data["walks"][name]["guesses"])[0][-len(ends) :]
+            assert np.mean(np.abs(kept - ends) > 0.02) < 0.01
+            nearest = gray(data["walks"][name]["nearest"])
+            assert np.allclose(np.linalg.norm(ends - nearest, axis=1), nearest_train_distance(ends, mnist[0]), atol=0.1)
+
+    @pytest.mark.parametrize("name", ["nearby", "memory", "linear"])
+    def test_every_guess_is_that_of_the_package(self, denoisers, name):
+        """Asked of the picture as the script makes it.  Noise is rounded by 0.006 a pixel, in the mean, which moves the
+        weight between two whole training images, some 8 apart, by some 0.03."""
+        data = stored("draft")
+        guesses = unpack(data["walks"][name]["guesses"])[0].reshape(len(data["sigmas"]), -1, 784)
+        x = unpack(data["linked"])[0] + data["sigmas"][0] * unpack(data["noise"])[0]
+        for sigma, after, guess in zip(data["sigmas"], [*data["sigmas"][1:], 0], guesses, strict=True):
+            assert np.mean(np.abs(denoisers[name].denoise(x, sigma, data["digits"]) - guess) > 0.1) < 0.01
+            x = guess + after / sigma * (x - guess)
+
+    def test_the_unit_is_what_new_digits_keep(self, mnist):
+        assert np.isclose(stored("draft")["new"], np.median(nearest_train_distance(mnist[2], mnist[0])), atol=1e-4)
 
 
 class TestUnexpected:

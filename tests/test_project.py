@@ -43,7 +43,7 @@ def test_the_project_runs_on_a_folder_of_png_files(tmp_path, monkeypatch, capsys
     assert found["shape"] == (16, 16)
     assert sorted(found["classes"]) == ["flower", "temple"]
     card = found["card"]
-    assert len(card) == 4
+    assert len(card) == 6
     assert np.isfinite(card["W1"]).all()
-    assert card.loc["(real images)", "near"] == 0
+    assert card.loc["(real)", "near"] == 0
     assert "floor" in capsys.readouterr().out

@@ -73,6 +73,13 @@ def was_run(notebook: NotebookNode) -> Iterator[str]:
         yield f"execution counts are {counts}, not 1 to {len(counts)}; run `make refresh`"
 
 
+def numbers_its_cells(notebook: NotebookNode) -> Iterator[str]:
+    for place, cell in enumerate(notebook.cells):
+        if cell.get("id") != f"cell-{place:03d}":
+            yield f"{name(cell)} is not named cell-{place:03d}; run `make refresh`"
+            return
+
+
 def has_no_errors(notebook: NotebookNode) -> Iterator[str]:
     for cell in code(notebook):
         expected = "raises-exception" in cell.metadata.get("tags", [])
@@ -348,6 +355,7 @@ def ends_with_a_quiz(notebook: NotebookNode) -> Iterator[str]:
 RULES: list[Callable[[NotebookNode], Iterator[str]]] = [
     starts_with_title,
     was_run,
+    numbers_its_cells,
     has_no_errors,
     has_short_cells,
     types_no_numbers,

@@ -19,9 +19,20 @@ matplotlib.use("agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 
-from linvae import PCA, LinearGenerativeModel, VariationalMMLR
+from linvae import (
+    PCA,
+    EmpiricalDenoiser,
+    GaussianDenoiser,
+    LinearGenerativeModel,
+    LocalDenoiser,
+    MixturePPCA,
+    PixelLink,
+    VariationalMMLR,
+)
 from linvae.datasets import load_mnist
+from linvae.metrics import nearest_train_distance
 from linvae.plots import COLORS, ellipse, image_rows, use_style
 from linvae.transport import wasserstein1
 
@@ -230,8 +241,48 @@ def _still_piles(left: Any, rivals: dict[str, Any]) -> None:
         ax.text(12 * 29 + 4, 29 * i + 14, f"$W_1$ = {distance:.1f}", va="center")
 
 
+def draft() -> dict[str, Any]:
+    """Five drafts of the chapter *denoisers*, linked, under noise, and what three denoisers guess at every step.
+
+    The picture at the next noise t is guess + t / sigma (picture - guess), so guesses and the first noise are enough.
+    """
+    (X, y), X_test = load_mnist("train"), load_mnist("test")[0]
+    shown, sigmas = [2, 3, 4, 5, 9], np.geomspace(4, 0.03, 9)[3:]
+    mixture = MixturePPCA(n_parts=5, n_components=16, random_state=2).fit(X, y)
+    link = PixelLink(FrozenEstimator(mixture), random_state=2).fit(X, y)
+    drafts = mixture.sample(10, np.arange(10), random_state=2)[0]
+    linked = link.link(drafts, np.arange(10))[shown]
+    noise = np.random.RandomState(2).standard_normal((10, 784))[shown]
+    walks, ends = {}, {"drafts": drafts[shown], "linked": linked}
+    far = {0.06: 1, 0.12: 2, 0.25: 2, 0.5: 3, 1: 5, 2: 10, 4: 28}
+    for name, denoiser in {
+        "nearby": LocalDenoiser(far),
+        "memory": EmpiricalDenoiser(),
+        "linear": GaussianDenoiser(),
+    }.items():
+        denoiser.fit(X, y)
+        x, guesses = linked + sigmas[0] * noise, []
+        for sigma, following in zip(sigmas, [*sigmas[1:], 0], strict=True):
+            guesses.append(denoiser.denoise(x, sigma, shown))
+            x = guesses[-1] + following / sigma * (x - guesses[-1])
+        nearest = np.linalg.norm(X - x[:, None], axis=2).argmin(axis=1)
+        walks[name] = {"guesses": packed(np.vstack(guesses)), "nearest": gray(X[nearest])}
+        ends[name] = x
+    image_rows(ends)
+    return {
+        "digits": shown,
+        "sigmas": rounded(sigmas, 6),
+        "drafts": packed(drafts[shown]),
+        "linked": packed(linked),
+        "noise": packed(noise),
+        "walks": walks,
+        "new": rounded(np.median(nearest_train_distance(X_test, X)), 4),
+    }
+
+
 FIGURES = {
     "dials": dials,
+    "draft": draft,
     "averaging": averaging,
     "axis": axis,
     "bound": bound,

@@ -1,7 +1,7 @@
 """What the pages need for readers on a phone and for those who come from a search, and the theme leaves out.
 
 One viewport, a description of the page (of a chapter the line in its metadata), pictures that say how large they are
-and wait until they are near, and icons that do not stop the page from being drawn.
+and wait until they are near, and of the theme's two thousand icons those that the pages show.
 """
 
 import re
@@ -13,6 +13,8 @@ from pathlib import Path
 import nbformat
 
 ICONS = re.compile(r'<script src="([^"]*scripts/fontawesome\.js[^"]*)"></script>')
+ICON = re.compile(r'(?:"([\w-]+)"|(\w+)):\[\d+,\d+,\[([^\]]*)\],"[0-9a-f]+",(?:"[^"]*"|\[[^\]]*\])\],?')
+NAMED = re.compile(r"\bfa-([\w-]+)")
 PICTURE = re.compile(r'<img ([^>]*?)src="([^"]+\.png)"([^>]*?)/?>')
 VIEWPORT = re.compile(r'<meta name="viewport"[^>]*>')
 LONGEST = 200  # characters of a description that a search shows, or nearly
@@ -70,15 +72,34 @@ def finish_page(app, pagename, templatename, context, doctree):
         context["body"] = PICTURE.sub(sized, context["body"])
 
 
-def free_the_icons(app, error):
-    """Let the page be drawn before the theme's icons, one and a half megabytes of script, are read."""
+def finish_files(app, error):
+    """Keep one viewport, and let the page be drawn before its icons are there."""
     if error or app.builder.format != "html":
         return
+    shown = set()
     for page in Path(app.outdir).rglob("*.html"):
         text = page.read_text(encoding="utf-8")
-        freed = ICONS.sub(r'<script defer src="\1"></script>', text)
-        if freed != text:
-            page.write_text(freed, encoding="utf-8")
+        head, first, rest = text.partition('<meta name="viewport"')
+        finished = head + first + VIEWPORT.sub("", rest)
+        finished = ICONS.sub(r'<script defer src="\1"></script>', finished)
+        if finished != text:
+            page.write_text(finished, encoding="utf-8")
+        shown.update(NAMED.findall(text))
+    icons = Path(app.outdir, "_static", "scripts", "fontawesome.js")
+    for script in set(icons.parent.glob("*.js")) - {icons}:
+        shown.update(NAMED.findall(script.read_text(encoding="utf-8")))
+    if icons.is_file():
+        icons.write_text(only(shown, icons.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def only(shown, script):
+    """Return Font Awesome's script with the icons of these names, first or other, alone."""
+
+    def kept(icon):
+        name, bare, others = icon.groups()
+        return icon[0] if shown & {name or bare, *re.findall(r'"([\w-]+)"', others)} else ""
+
+    return ICON.sub(kept, script)
 
 
 def sign(app, config):
@@ -92,5 +113,5 @@ def setup(app):
     app.connect("config-inited", sign)
     app.connect("env-updated", describe)
     app.connect("html-page-context", finish_page, priority=900)  # after the theme and the preview cards
-    app.connect("build-finished", free_the_icons)
+    app.connect("build-finished", finish_files)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

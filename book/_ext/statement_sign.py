@@ -22,6 +22,15 @@ LABEL_IN_TITLE = re.compile(r"^(\s*\(?)[CDLM]\d+ · ")
 TESTED_BY = re.compile(r"^(?:Checked|Tested|Proved) by\b.*test_", re.DOTALL)
 
 
+class Sign(nodes.General, nodes.Element):
+    """The sign as HTML; it holds no text, so that neither a search nor a list of titles finds the names of tests."""
+
+
+def visit_sign(self, node):
+    self.body.append(node["html"])
+    raise nodes.SkipNode
+
+
 def root_of(app):
     return Path(app.config.statements_root or ROOT)
 
@@ -62,7 +71,7 @@ def add_signs(app, doctree, docname):
             tests = outcomes.get(statement.label, {})
             word = statements.status(statement, True, tests)
             page = app.builder.get_relative_uri(docname, app.config.statements_page)
-            node.next_node(nodes.title).append(nodes.raw("", sign(statement, word, sorted(tests), page), format="html"))
+            node.next_node(nodes.title).append(Sign(html=sign(statement, word, sorted(tests), page)))
 
 
 def sign(statement, word, tests, page):
@@ -79,6 +88,7 @@ def sign(statement, word, tests, page):
 
 
 def setup(app):
+    app.add_node(Sign, html=(visit_sign, None))
     app.add_config_value("statements_root", "", "env")
     app.add_config_value("statements_page", "book/statements", "env")
     app.connect("doctree-read", hide_evidence)

@@ -32,8 +32,18 @@ function plainBibliography() {
   }
 }
 
+// A table without a caption is called as its section is; the index is no table but four columns.
+function nameTables() {
+  for (const table of document.querySelectorAll("article table")) {
+    const heading = table.closest("section")?.querySelector("h1, h2, h3, h4");
+    if (table.matches(".indextable")) table.setAttribute("role", "presentation");
+    else if (!table.caption && heading) table.setAttribute("aria-label", heading.firstChild.textContent.trim());
+  }
+}
+
 nameButtons();
 plainBibliography();
+nameTables();
 openBoxes();
 
 // Icons are drawn late, and boxes change with the window, the side bars, folds and formulas.

@@ -12,9 +12,19 @@ import numpy as np
 import pytest
 
 import linvae.variational as vi
-from linvae import MMLR, PCA, CrossMoments, LinearGenerativeModel, VariationalMMLR
+from linvae import (
+    MMLR,
+    PCA,
+    CrossMoments,
+    EmpiricalDenoiser,
+    GaussianDenoiser,
+    LinearGenerativeModel,
+    LocalDenoiser,
+    VariationalMMLR,
+)
 from linvae.datasets import load_mnist
-from linvae.metrics import outside_span
+from linvae.denoisers import follow
+from linvae.metrics import nearest_train_distance, outside_span
 from linvae.transport import wasserstein1
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,6 +38,7 @@ PLACES = {
     "bound": ("elbo", "m2"),
     "averaging": ("randomness", "T"),
     "piles": ("wasserstein", "contrast"),
+    "draft": ("denoisers", "step"),
 }
 HEAVY = re.compile(r"/(?:mathjax|fontawesome)/[^?]*\.js")
 # Radio buttons are one stop together.
@@ -105,6 +116,23 @@ def kept(browser):
         figure.context.close()
 
 
+@pytest.fixture(scope="module")
+def walked(browser):
+    """A figure of each name whose page is left and opened again."""
+    figures = {}
+
+    def open_figure(name):
+        if name not in figures:
+            figures[name] = Figure(browser, name)
+        return figures[name]
+
+    yield open_figure
+    complaints = [said for figure in figures.values() for said in figure.complaints]
+    for figure in figures.values():
+        figure.context.close()
+    assert complaints == []
+
+
 @pytest.fixture
 def opened(browser, kept):
     """Open figures; none may have complained in the end."""
@@ -117,6 +145,8 @@ def opened(browser, kept):
         else:
             if name not in kept:
                 kept[name] = Figure(browser, name)
+            kept[name].tab.set_viewport_size(DESK)
+            kept[name].tab.evaluate("document.documentElement.dataset.theme = 'light'")
             kept[name].ask("stage.restore()")
             figures.append(kept[name])
         return figures[-1]
@@ -136,7 +166,7 @@ def numbers(sentence):
 
 
 def arrow(name):
-    return "ArrowRight" if name == "averaging" else "ArrowLeft"  # which begins at its least
+    return "ArrowRight" if name in {"averaging", "draft"} else "ArrowLeft"  # which begin at their least
 
 
 @pytest.mark.parametrize("name", PLACES)
@@ -149,6 +179,8 @@ class TestEveryFigure:
         figure.box.evaluate("box => { box.tabIndex = -1; box.focus(); }")
         seen = set()
         for _ in range(3 * len(names) + 3):
+            if seen == names:
+                break
             figure.tab.keyboard.press("Tab")
             node = figure.tab.evaluate_handle("document.activeElement")
             if node.evaluate("node => !!node.closest('.live-stage')"):
@@ -165,8 +197,8 @@ class TestEveryFigure:
         assert figure.ask(f"stage.get('{key}')") != value
         assert figure.sentence() != before
 
-    def test_it_says_what_happened_once_it_rests(self, opened, name):
-        figure = opened(name, viewport=DESK)
+    def test_it_says_what_happened_once_it_rests(self, walked, name):
+        figure = walked(name)
         status = figure.box.locator("[role=status]")
         assert status.inner_text() == ""
         figure.input(PLACES[name][1]).focus()
@@ -174,8 +206,8 @@ class TestEveryFigure:
         figure.rest()
         assert status.text_content() == figure.sentence()
 
-    def test_the_state_survives_a_reload_and_is_gone_after_start_again(self, opened, name):
-        figure = opened(name, viewport=DESK)
+    def test_the_state_survives_a_reload_and_is_gone_after_start_again(self, walked, name):
+        figure = walked(name)
         key = PLACES[name][1]
         figure.input(key).focus()
         for _ in range(4):
@@ -192,27 +224,29 @@ class TestEveryFigure:
         assert "?" not in figure.tab.url
         assert figure.sentence() != said
 
-    def test_an_address_out_of_range_does_no_harm(self, opened, name):
-        figure = opened(name, viewport=DESK)
-        figure.tab.goto(
-            f"{figure.tab.url}?{name}={PLACES[name][1]}-9999_nothing-3_-_digit-x", wait_until="domcontentloaded"
-        )
+    def test_an_address_out_of_range_does_no_harm(self, walked, name):
+        figure = walked(name)
+        page, wrong = figure.tab.url.partition("#")[0], f"?{name}={PLACES[name][1]}-9999_nothing-3_-_digit-x"
+        figure.tab.goto(page.partition("?")[0] + wrong, wait_until="domcontentloaded")
         assert figure.sentence()
 
     def test_on_paper_and_without_scripts_the_still_picture_stands(self, opened, name):
-        figure = opened(name, viewport=DESK)
+        figure = opened(name)
         still = figure.box.locator("img")
         assert not still.is_visible()
         figure.tab.emulate_media(media="print")
         assert still.is_visible()
         assert not figure.box.locator(".live-stage").is_visible()
+        figure.tab.emulate_media(media="screen")
         plain = opened(name, scripts=False)
         plain.box.locator("img").wait_for(state="visible")
         assert plain.box.locator("img").get_attribute("alt")
 
     @pytest.mark.parametrize("theme", ["light", "dark"])
     def test_it_fits_a_phone(self, opened, name, theme):
-        figure = opened(name, viewport=PHONE, theme=theme)
+        figure = opened(name)
+        figure.tab.set_viewport_size(PHONE)
+        figure.tab.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
         assert figure.tab.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
         assert figure.box.locator(".live-stage *").evaluate_all(OFF_PAGE) == []
 
@@ -473,3 +507,47 @@ class TestPiles:
             assert np.abs(figure.levels(f"lower pile, image {i + 1}")[:, 0] - as_levels(images[i])).max() <= 1
         below = distance < floor - 0.05
         assert ("nearer than other real digits" in figure.sentence()) == below
+
+
+class TestDraft:
+    NAMES = {"nearby": "one that looks nearby", "memory": "the best on training digits", "linear": "a matrix"}  # noqa: RUF012
+    FAR = {0.06: 1, 0.12: 2, 0.25: 2, 0.5: 3, 1: 5, 2: 10, 4: 28}  # noqa: RUF012
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_the_walk_is_that_of_the_package(self, opened, mnist, name):
+        """From the script's own noisy pictures.  Where two training pixels weigh alike, rounding chooses."""
+        X, y = mnist[:2]
+        figure = opened("draft")
+        figure.box.get_by_role("radio", name=self.NAMES[name]).check(force=True)
+        digits, sigmas = (figure.ask(f"linvaeLive.data.draft.{key}") for key in ("digits", "sigmas"))
+        linked, noise = (
+            np.array(figure.ask(f"linvaeLive.unpack(linvaeLive.data.draft.{key}).map(row => Array.from(row))"))
+            for key in ("linked", "noise")
+        )
+        start = linked + sigmas[0] * noise
+        kinds = {"nearby": LocalDenoiser(self.FAR), "memory": EmpiricalDenoiser(), "linear": GaussianDenoiser()}
+        denoiser = kinds[name].fit(X, y)
+        figure.set("step", 1)
+        assert np.abs(figure.levels("picture, 2")[:, 0] - as_levels(start[0])).max() <= 1
+        figure.set("step", 7)
+        ends = follow(denoiser, start, sigmas, digits)
+        for digit, end in zip(digits, ends, strict=True):
+            assert np.mean(np.abs(figure.levels(f"picture, {digit}")[:, 0] - as_levels(end)) > 5) < 0.02
+        near = np.median(nearest_train_distance(ends, X)) / figure.ask("linvaeLive.data.draft.new")
+        if name == "memory":
+            assert near < 0.01
+            assert "are copies" in figure.sentence()
+        else:
+            assert abs(numbers(figure.sentence())[0] - near) < 0.02
+
+    def test_half_way_the_picture_is_guess_and_noise(self, opened):
+        """The last step halves the distance to the guess, or nearly: t / sigma of it is kept."""
+        figure = opened("draft")
+        sigmas = figure.ask("linvaeLive.data.draft.sigmas")
+        figure.set("step", 3)
+        before, guess = (figure.levels(f"{row}, 4")[:, 0] for row in ("picture", "guess"))
+        figure.set("step", 4)
+        after = figure.levels("picture, 4")[:, 0]
+        inside = (before > 0) & (before < 255)  # what is cut off at black and white does not show
+        kept = guess + sigmas[3] / sigmas[2] * (before - guess)
+        assert np.abs(after - kept)[inside & (kept > 0) & (kept < 255)].max() < 3

@@ -6,6 +6,8 @@ who listens or uses the keyboard would miss is found by axe-core (`make build/ax
 
 import os
 import shutil
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,21 @@ UNREACHED = """() => [...document.querySelectorAll("article pre, article div.mat
                  && getComputedStyle(box).overflowX !== "visible" && box.tabIndex < 0)
   .map(box => box.className)"""
 
+BLANK = """imgs => imgs.filter(img => !img.alt || !img.naturalWidth && !img.getAttribute("src").endsWith(".svg"))
+  .map(img => img.outerHTML)"""
+# What the keyboard stops at inside a formula, but for its link; one that is wider than the page scrolls: one stop.
+STOPS = """() => [...document.querySelectorAll("article .math")].map(formula => {
+    const stops = [formula, ...formula.querySelectorAll("*")].filter(node => node.tabIndex >= 0
+        && !node.matches(".headerlink"));
+    const scrolls = stops.some(node => node.scrollWidth > node.clientWidth);
+    return stops.length > (scrolls ? 1 : 0) ? formula.textContent.slice(0, 60) : "";
+  }).filter(Boolean)"""
+HEADINGS = """nodes => nodes.map(node => Number(node.tagName[1]))"""
+NAMELESS = """tables => tables.filter(table => table.getAttribute("role") !== "presentation" &&
+    (!table.querySelector("th") || !table.caption && !table.getAttribute("aria-label")))
+  .map(table => table.textContent.trim().slice(0, 60))"""
+FRAMES = "new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is missing; pip install -e '.[browser]'")
 pytestmark = [
     pytest.mark.skipif(not CHROMIUM, reason="no Chromium; install one, or name it in CHROMIUM"),
@@ -88,8 +105,14 @@ def is_local(url):
 
 
 def test_page_loads_without_a_complaint(tab):
-    tab.wait_for_timeout(200)
+    """What complains later is found by the last test of the page."""
     assert tab.complaints == []
+
+
+def test_icons_are_drawn(tab):
+    """The book ships those that it shows; for one that is missing Font Awesome draws a question mark that moves."""
+    tab.wait_for_function("!document.querySelector('i[class*=fa-]')")
+    assert tab.locator("svg.svg-inline--fa:has(animate)").count() == 0
 
 
 def test_formulas_are_drawn(tab):
@@ -100,6 +123,17 @@ def test_formulas_are_drawn(tab):
     assert tab.locator("mjx-merror, [data-mjx-error]").count() == 0
 
 
+def test_a_formula_is_no_stop_for_the_keyboard_unless_it_scrolls(tab):
+    assert tab.evaluate(STOPS) == []
+
+
+def test_headings_are_in_order_and_tables_have_heads_and_names(tab):
+    levels = tab.locator("article :is(h1, h2, h3, h4, h5, h6)").evaluate_all(HEADINGS)
+    assert levels.count(1) == (1 if levels else 0)
+    assert [pair for pair in pairwise(levels) if pair[1] > pair[0] + 1] == []
+    assert tab.locator("article table").evaluate_all(NAMELESS) == []
+
+
 def load_all(tab):
     """Load also the pictures that wait until they are near."""
     tab.evaluate("document.querySelectorAll('article img').forEach(img => { img.loading = 'eager'; })")
@@ -108,9 +142,7 @@ def load_all(tab):
 
 def test_every_picture_is_there_and_described(tab):
     load_all(tab)
-    for picture in tab.locator("article img").all():
-        assert picture.evaluate("img => img.naturalWidth || img.getAttribute('src').endsWith('.svg')")
-        assert picture.get_attribute("alt")
+    assert tab.locator("article img").evaluate_all(BLANK) == []
 
 
 def test_no_picture_is_stretched(tab):
@@ -123,7 +155,7 @@ def test_no_picture_is_stretched(tab):
 
 def settle(tab):
     tab.evaluate("dispatchEvent(new Event('resize'))")
-    tab.wait_for_timeout(150)
+    tab.evaluate(FRAMES)
 
 
 def test_nothing_is_cut_off_on_a_desk(tab):
@@ -131,9 +163,19 @@ def test_nothing_is_cut_off_on_a_desk(tab):
     assert tab.evaluate("document.documentElement.scrollWidth") <= DESK["width"]
 
 
-@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_on_paper_code_wraps_and_solutions_stay_folded(tab):
+    """Asked before anything has been unfolded."""
+    tab.emulate_media(media="print")
+    wrapped = "getComputedStyle(node).whiteSpace"
+    assert set(tab.locator("article pre").evaluate_all(f"nodes => nodes.map(node => {wrapped})")) <= {"pre-wrap"}
+    for body in tab.locator("article .dropdown.admonition > :not(.admonition-title)").all()[:5]:
+        assert not body.is_visible()
+    tab.emulate_media(media="screen")
+
+
+@pytest.mark.parametrize("mode", ["light", "dark", "phone"])
 def test_axe_finds_nothing_grave(tab, mode):
-    """In the dark only colours differ, so only they are asked for again.
+    """In the dark only colours differ, so only they are asked for again; on a phone what stands around the text.
 
     Listings are all one template, code has few colours, and formulas are MathJax's: of each page axe reads the first
     cells of code and no formula, which are nearly all of its time.  That every cell and every formula can be reached by
@@ -146,17 +188,26 @@ def test_axe_finds_nothing_grave(tab, mode):
     if not AXE.is_file():
         pytest.skip("axe-core is not here; make build/axe.min.js fetches it with npm")
     tab.add_style_tag(content="* { transition: none !important; animation: none !important; }")
-    tab.evaluate("mode => document.documentElement.dataset.theme = mode", mode)
+    tab.evaluate("mode => document.documentElement.dataset.theme = mode", "dark" if mode == "dark" else "light")
+    tab.set_viewport_size(PHONE if mode == "phone" else DESK)
     settle(tab)
     if not tab.evaluate("!!window.axe"):
         tab.evaluate(AXE.read_text(encoding="utf-8"))
     rules = {"rules": {"label-content-name-mismatch": {"enabled": True}}}
     # Preloading asks for the style sheets again, which file:// refuses.
-    options = rules if mode == "light" else {"runOnly": ["color-contrast"]}
+    options = {
+        "light": rules,
+        "dark": {"runOnly": ["color-contrast"]},
+        "phone": rules,
+    }[mode]
+    tab.evaluate(SKIP_CODE)
+    where = {"exclude": [["article"]] if mode == "phone" else [[".code-like-the-first"], ["mjx-container"]]}
     found = tab.evaluate(
-        "options => axe.run(document, {preload: false, resultTypes: ['violations'], ...options})", options
+        "([where, options]) => axe.run(where, {preload: false, resultTypes: ['violations'], ...options})",
+        [where, options],
     )
     tab.evaluate("document.documentElement.dataset.theme = 'light'")
+    tab.set_viewport_size(DESK)
     grave = [
         f"{rule['id']}: {node['target']} {node['failureSummary']}"
         for rule in found["violations"]
@@ -164,6 +215,11 @@ def test_axe_finds_nothing_grave(tab, mode):
         for node in rule["nodes"]
     ]
     assert grave == []
+
+
+@cache
+def text_of(page):
+    return page.read_text(encoding="utf-8")
 
 
 def test_the_signs_of_statements_open_by_keyboard_and_by_pointer(tab):
@@ -181,7 +237,7 @@ def test_the_signs_of_statements_open_by_keyboard_and_by_pointer(tab):
         assert card.is_visible()
         tab.mouse.move(0, 0)
         page, _, row = sign.locator("a").get_attribute("href").partition("#")
-        assert f'id="{row}"' in (tab.page.parent / page).read_text(encoding="utf-8")
+        assert f'id="{row}"' in text_of(tab.page.parent / page)
 
 
 def test_folded_parts_open(tab):
@@ -229,14 +285,3 @@ def test_what_scrolls_can_be_reached_by_keyboard(tab, size):
     tab.set_viewport_size(size)
     settle(tab)
     assert tab.evaluate(UNREACHED) == []
-
-
-def test_on_paper_code_wraps_and_solutions_stay_folded(tab):
-    tab.reload()
-    tab.set_viewport_size(DESK)
-    tab.emulate_media(media="print")
-    wrapped = "getComputedStyle(node).whiteSpace"
-    assert set(tab.locator("article pre").evaluate_all(f"nodes => nodes.map(node => {wrapped})")) <= {"pre-wrap"}
-    for body in tab.locator("article .dropdown.admonition > :not(.admonition-title)").all()[:5]:
-        assert not body.is_visible()
-    tab.emulate_media(media="screen")
