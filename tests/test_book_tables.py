@@ -85,6 +85,13 @@ def test_a_number_is_rounded_once_and_a_count_is_not(value, digits, entry):
     assert table(frame, caption="One", digits=digits).rows == (("0", entry),)
 
 
+def test_the_best_are_bold_and_a_line_parts_groups():
+    html = Tags(table(FRAME, caption="Errors", digits=1, bold=[("k = 64", "error")], rules=["none"])._repr_html_())
+    assert html.texts("strong") == ["8.3"]
+    assert html.texts("tr", **{"class": "rule"}) == ["none–1200a < b"]
+    assert not html.open
+
+
 def test_a_series_is_a_table_of_one_column():
     assert table(pd.Series([1.5], ["a"], name="x"), caption="One").header == ("", "x")
 
@@ -99,6 +106,8 @@ def test_a_series_is_a_table_of_one_column():
             "no column 'errror'; the frame has error, rows, kind",
         ),
         (lambda: table(FRAME, caption="C", units={"s": "s"}), "no column 's'"),
+        (lambda: table(FRAME, caption="C", rules=["k = 8"]), "no row 'k = 8'; the frame has k = 16, k = 64, none"),
+        (lambda: table(FRAME, caption="C", bold=[("none", "s")]), "no column 's'"),
         (lambda: table(FRAME.set_index("kind", append=True), caption="C"), "2 levels of headers; reset_index"),
     ],
 )

@@ -7,7 +7,7 @@ Needs pandas, of the extra `linvae[chapters]`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from html import escape
 from numbers import Integral, Real
@@ -26,6 +26,8 @@ class Table:
     units: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numeric: tuple[bool, ...]
+    bold: frozenset[tuple[str, str]] = frozenset()
+    rules: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         names = [f"{name} ({unit})" if unit else name for name, unit in zip(self.header, self.units, strict=True)]
@@ -48,9 +50,11 @@ class Table:
             for name, unit, number in zip(self.header, self.units, self.numeric, strict=True)
         )
         body = "\n".join(
-            f'<tr><th scope="row">{escape(first)}</th>'
+            ('<tr class="rule">' if first in self.rules else "<tr>")
+            + f'<th scope="row">{escape(first)}</th>'
             + "".join(
-                f"<td{_side(number)}>{escape(entry)}</td>" for entry, number in zip(rest, self.numeric[1:], strict=True)
+                f"<td{_side(number)}>{self._strong(first, name, entry)}</td>"
+                for entry, name, number in zip(rest, self.header[1:], self.numeric[1:], strict=True)
             )
             + "</tr>"
             for first, *rest in self.rows
@@ -60,6 +64,9 @@ class Table:
             f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
         )
 
+    def _strong(self, row: str, column: str, entry: str) -> str:
+        return f"<strong>{escape(entry)}</strong>" if (row, column) in self.bold else escape(entry)
+
 
 def table(
     frame: Any,
@@ -67,6 +74,8 @@ def table(
     caption: str,
     digits: int | Mapping[str, int] | None = None,
     units: Mapping[str, str] | None = None,
+    bold: Collection[tuple[str, str]] = (),
+    rules: Collection[str] = (),
 ) -> Table:
     """Return a frame as a table for the page; the index becomes the first column.
 
@@ -81,11 +90,15 @@ def table(
         digits.  Whole numbers and words stay as they are, missing ones become a dash.
     units : {column: unit} or None
         Set beside the name of the column, such as {"seconds": "s"}.
+    bold : collection of (row, column)
+        Entries to set in bold, such as the best of a column.
+    rules : collection of rows
+        Rows with a line above them, where a group begins.
 
     Raises
     ------
     ValueError
-        If the frame has several levels, the caption is empty, or a column of digits or units is not in the frame.
+        If the frame has several levels, the caption is empty, or a column or row that is named is not in the frame.
 
     Examples
     --------
@@ -113,6 +126,11 @@ def table(
     head = str(frame.index.name or "")
     for unknown in (set(decimals) - set(columns)) | (set(units) - {head, *columns}):
         raise ValueError(f"there is no column {unknown!r}; the frame has {', '.join(columns)}")
+    index = [_entry(label, None) for label in frame.index]
+    for unknown in (set(rules) | {row for row, _ in bold}) - set(index):
+        raise ValueError(f"there is no row {unknown!r}; the frame has {', '.join(index)}")
+    for unknown in {column for _, column in bold} - set(columns):
+        raise ValueError(f"there is no column {unknown!r}; the frame has {', '.join(columns)}")
     entries = [
         (_entry(label, None), *(_entry(v, decimals.get(c)) for c, v in zip(columns, values, strict=True)))
         for label, values in zip(frame.index, frame.itertuples(index=False, name=None), strict=True)
@@ -123,6 +141,8 @@ def table(
         units=(units.get(head, ""), *(units.get(column, "") for column in columns)),
         rows=tuple(entries),
         numeric=(False, *(_is_numeric(frame.iloc[:, j]) for j in range(len(columns)))),
+        bold=frozenset(bold),
+        rules=frozenset(rules),
     )
 
 
