@@ -157,6 +157,15 @@ def test_an_unknown_figure_stops_the_build_and_lists_the_known():
         slides.live("naive", "no-such")
 
 
+def test_a_table_may_have_a_caption_of_its_own_and_no_number_is_typed_in_it(tmp_path):
+    path = tmp_path / "deck.md"
+    text = "```{table} collapse::New digits: share outside\n:caption: Off by 0.7.\n```\n"
+    path.write_text(f"---\ntitle: A\nsubtitle: B\n---\n\n# A claim.\n\n{text}", encoding="utf-8")
+    deck = slides.read(path)
+    assert "<caption>Off by 0.7.</caption>" in slides.set_table(deck.slides[1].blocks[0])
+    assert sum("'0.7' is typed by hand" in fault for fault in slides.faults(deck)) == 1
+
+
 def test_a_slide_without_notes_is_no_slide(tmp_path):
     path = tmp_path / "deck.md"
     path.write_text("---\ntitle: A\nsubtitle: B\n---\n\n# A claim.\n\nWords.\n", encoding="utf-8")

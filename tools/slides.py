@@ -5,7 +5,8 @@ formulas, and what the chapters have stored, taken by name:
 
     ```{figure} naive::fig-naive           the figure of that label, with its alt text; `:crop:` takes a part
     ```{live} naive::dials                 the live figure; on paper, or where no script runs, its still picture
-    ```{table} collapse::New digits        the table whose caption begins so; `:rows:` and `:columns:` choose
+    ```{table} collapse::New digits        the table whose caption begins so; `:rows:` and `:columns:` choose,
+                                           `:caption:` says of what is chosen only
     {glue:text}`why::digits_first:.0f`     a number that the chapter has glued
     {entry}`collapse::New digits|each class|error`     an entry of a table: caption | row | column
     {doc}`naive`                           a link to the chapter, by its title, or as in {doc}`words <naive>`
@@ -85,7 +86,7 @@ class Slide:
         """Yield every text of the slide, what is said included."""
         yield self.title
         for part in self.body:
-            yield part if isinstance(part, str) else part.options.get("alt", "")
+            yield from [part] if isinstance(part, str) else map(part.options.get, ("alt", "caption"), ("", ""))
         if self.notes:
             yield self.notes.options.get("ask", "")
             yield self.spoken
@@ -392,7 +393,7 @@ def set_table(block: Block) -> str:
         + "</tr>"
         for row in rows
     )
-    said = f"<caption>{escape(found.caption)}</caption>"
+    said = f"<caption>{escape(block.options.get('caption', found.caption))}</caption>"
     return f"<table>{said}<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
 
 
