@@ -110,6 +110,20 @@ def test_a_batch_of_n_keeps_the_share_that_its_order_statistics_keep(n):
     assert np.mean(spread) == pytest.approx(3 * kept_spread(n), abs=0.1)
 
 
+def test_a_batch_keeps_less_of_more_codes_whatever_the_pixels():
+    rng, spreads = np.random.default_rng(0), np.arange(0.3, 1.01, 0.05)
+    best = []
+    for k in (1, 4, 16):
+        flat = np.linalg.qr(rng.normal(size=(60, k)))[0].T  # k codes laid into 60 pixels
+        costs = 0
+        for z, y in rng.normal(size=(10, 2, 50, k)):
+            costs += np.array([w2_squared(s * z, y) for s in spreads])
+            assert w2_squared(z @ flat, y @ flat) == pytest.approx(w2_squared(z, y), rel=1e-9)
+        best.append(spreads[costs.argmin()])
+    assert best[0] > best[1] + 0.1  # some 0.9, 0.7 and 0.4
+    assert best[1] > best[2] + 0.1
+
+
 def test_two_numbers_keep_one_over_pi():
     assert kept_spread(2) == pytest.approx(1 / np.pi, abs=0.005)  # three standard errors of 100,000 pairs
 
