@@ -640,7 +640,7 @@ def test_what_the_appendix_says_of_other_splits_holds_on_each():
     for data, models in elsewhere.MODELS.items():
         linked = {score: on_each_split(data, elsewhere.LINEAR, score) for score in ("frechet", "tstr_forest")}
         for network in models[1:]:
-            assert np.all(linked["tstr_forest"] > on_each_split(data, network, "tstr_forest") + 0.03)
+            assert np.all(linked["tstr_forest"] > on_each_split(data, network, "tstr_forest") + 0.04)
             if data != "digits 8x8" and network in dense:
                 assert np.all(linked["frechet"] < on_each_split(data, network, "frechet"))
     ahead = on_each_split("fashion", convolutional, "frechet") - on_each_split("fashion", elsewhere.LINEAR, "frechet")
