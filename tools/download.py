@@ -161,7 +161,9 @@ def _plain(part: str | Block, page: str, book: Book, minutes: int) -> str:
     if part.is_folded:
         return f"<details>\n<summary>{title}</summary>\n\n{body}\n\n</details>"
     if part.name == "talk" and part.options.get("row"):
-        body += f"\n\n(Row {part.options['row']} of the book’s ledger.)"
+        rows = part.options["row"].split(", ")
+        named = f"Rows {', '.join(rows[:-1])} and {rows[-1]}" if rows[1:] else f"Row {rows[0]}"
+        body += f"\n\n({named} of the book’s ledger.)"
     return _quote(f"**{title}**\n\n{body}" if title else body)
 
 

@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import nbformat
+from pybtex.richtext import Text
 from sphinx.util import logging
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,9 +62,12 @@ class BuiltBook:
     def cite(self, key):
         """Return "Hotelling, 1933"; two names are both given, of more the first."""
         entry = self.works.entries[key]
-        names = [" ".join(person.last_names) for person in entry.persons.get("author") or entry.persons["editor"]]
+        names = [
+            str(Text.from_latex(" ".join(person.last_names)))
+            for person in entry.persons.get("author") or entry.persons["editor"]
+        ]
         names = names[0] + " et al." if len(names) > 2 else " and ".join(names)
-        return f"{names}, {entry.fields['year']}".replace("{", "").replace("}", "")
+        return f"{names}, {entry.fields['year']}"
 
     def value(self, page, name):
         if page not in self.glued:
