@@ -255,13 +255,12 @@ def main(arguments: list[str]) -> int:
     if not paths:
         print(f"{given.folder} has no notebooks; give the folder they were handed in to", file=sys.stderr)
         return 1
-    grades = []
+    grades, target = [], given.target or given.folder / "grades.csv"
     for path in paths:
         grades.append(grade(path, path.relative_to(given.folder).as_posix(), given.seconds))
         row = grades[-1].row()
         print(f"{row['hand-in']}: {row['right']} of {row['of']} right{'. ' * bool(row['remarks'])}{row['remarks']}")
-    target = given.target or given.folder / "grades.csv"
-    write(grades, target)
+        write(grades, target)  # after each, so that who is interrupted keeps what is done
     print(f"{target}: {len(grades)} hand-ins")
     return 0
 
