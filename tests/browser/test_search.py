@@ -5,11 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+import quizzes
 
 ROOT = Path(__file__).resolve().parents[2]
 HTML = ROOT / "_build" / "html"
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-CHAPTERS = {path.stem for path in (ROOT / "book").glob("*.ipynb")}
+CHAPTERS = quizzes.chapters()  # those with a number
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is missing; pip install -e '.[browser]'")
 pytestmark = [

@@ -17,7 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 HTML = ROOT / "_build" / "html"
 LIST = ROOT / "build" / "page-weights.md"
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-PAGES = sorted(page for page in HTML.rglob("*.html") if not {"_static", "_modules"} & set(page.relative_to(HTML).parts))
+PAGES = sorted(
+    page for page in HTML.rglob("*.html") if not {"_static", "_modules", "slides"} & set(page.relative_to(HTML).parts)
+)
 CHAPTERS = {path.stem for path in (ROOT / "book").glob("*.ipynb")}
 MOST = 300  # kilobytes of a chapter before its pictures
 
