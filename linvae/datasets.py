@@ -124,12 +124,13 @@ def fetch_fashion_mnist(split: Split = "train", dtype: Dtype = "float32", verbos
 
 
 def read_folder(
-    folder: str | os.PathLike[str], size: tuple[int, int] | None = None, *, background: int = 0
+    folder: str | os.PathLike[str], size: tuple[int, int] | None = None, *, background: float = 0.0
 ) -> tuple[NDArray[np.float32], NDArray[np.str_], tuple[int, int]]:
     """Read images of your own: one folder for each class, named as the class, with one file for each image.
 
     Every file in a class's folder must be an image of 8 bits that Pillow reads (PNG, JPEG, GIF, BMP, …); names that
-    begin with a dot are left alone. Colour becomes gray as 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601).
+    begin with a dot are left alone. Colour becomes gray as 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601). A photograph
+    that says how the camera was held (EXIF) is turned upright.
 
     Parameters
     ----------
@@ -137,8 +138,8 @@ def read_folder(
     size : (rows, columns) or None
         Resize every image to so many pixels, each the mean of the area under it, without keeping the ratio of its
         sides. None wants all images to have one size already.
-    background : int
-        The gray level, 0 (black) to 255, behind transparent pixels.
+    background : float
+        The gray level behind transparent pixels, in [0, 1] as those of X: 0 is black, 1 white.
 
     Returns
     -------
@@ -151,8 +152,8 @@ def read_folder(
     Raises
     ------
     ValueError
-        If there are fewer than two classes, a class without images, a file that is no image of 8 bits, or images of
-        several sizes without `size`.
+        If there are fewer than two classes, a class without images, a file that is no single image of 8 bits, images
+        of several sizes without `size`, or if `size` or `background` is out of range.
     NotADirectoryError
         If there is no such folder.
     ModuleNotFoundError
@@ -165,49 +166,51 @@ def read_folder(
     folder = Path(folder)
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder} is no folder; give the one that holds a folder for each class")
-    if size is not None and (len(size) != 2 or min(size) < 1):
-        raise ValueError(f"size={size!r}; give (rows, columns) of at least one pixel each, such as (28, 28)")
-    if not 0 <= background <= 255:
-        raise ValueError(f"background={background!r}; give a gray level from 0, black, to 255, white")
+    if size is not None and (len(size) != 2 or not all(isinstance(n, int | np.integer) and n >= 1 for n in size)):
+        raise ValueError(f"size={size!r}; give (rows, columns), whole numbers of at least one pixel, such as (28, 28)")
+    if not 0 <= background <= 1:
+        raise ValueError(f"background={background!r}; give a gray level from 0, black, to 1, white")
     classes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if len(classes) < 2:
         found = ", ".join(path.name for path in classes) or "none"
         raise ValueError(f"{folder} holds {len(classes)} folders of classes ({found}); make two or more, one a class")
     images: list[NDArray[np.uint8]] = []
     labels: list[str] = []
-    first = None
-    for name in classes:
-        paths = sorted(path for path in name.iterdir() if not path.name.startswith("."))
+    read: list[Path] = []
+    for own in classes:
+        paths = sorted(path for path in own.iterdir() if not path.name.startswith("."))
         if not paths:
-            raise ValueError(f"{name} is empty; put the images of its class there, or delete it")
+            raise ValueError(f"{own} is empty; put the images of its class there, or delete it")
         for path in paths:
             images.append(_gray_image(path, size, background))
-            first = first or path
+            read.append(path)
             if images[-1].shape != images[0].shape:
                 raise ValueError(
-                    f"{path} has {images[-1].shape} pixels and {first} has {images[0].shape}; give size=(rows, "
+                    f"{path} has {images[-1].shape} pixels and {read[0]} has {images[0].shape}; give size=(rows, "
                     "columns) to bring all images to one size"
                 )
-        labels += [name.name] * len(paths)
+        labels += [own.name] * len(paths)
     rows, columns = images[0].shape
     X = np.divide(np.stack(images).reshape(len(images), -1), 255, dtype=np.float32)
     return X, np.array(labels), (rows, columns)
 
 
-def _gray_image(path: Path, size: tuple[int, int] | None, background: int) -> NDArray[np.uint8]:
+def _gray_image(path: Path, size: tuple[int, int] | None, background: float) -> NDArray[np.uint8]:
     try:
-        from PIL import Image, UnidentifiedImageError
+        from PIL import Image, ImageOps, UnidentifiedImageError
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError('read_folder needs Pillow; install "linvae[plot]"') from error
     try:
         with Image.open(path) as file:
             if file.mode.startswith(("I", "F")):
                 raise ValueError(f"{path} has more than 8 bits a pixel (Pillow's mode {file.mode}); save it with 8")
-            if file.has_transparency_data:
-                behind = Image.new("RGBA", file.size, (background,) * 3 + (255,))
-                image = Image.alpha_composite(behind, file.convert("RGBA")).convert("L")
-            else:
-                image = file.convert("L")
+            if (frames := getattr(file, "n_frames", 1)) > 1:
+                raise ValueError(f"{path} holds {frames} pictures; save each in a file of its own")
+            upright = ImageOps.exif_transpose(file)
+            if upright.has_transparency_data:
+                behind = Image.new("RGBA", upright.size, (round(255 * background),) * 3 + (255,))
+                upright = Image.alpha_composite(behind, upright.convert("RGBA"))
+            image = upright.convert("L")
     except (UnidentifiedImageError, IsADirectoryError, PermissionError) as error:
         raise ValueError(f"{path} is no image that Pillow reads; move it out of the folder of its class") from error
     except OSError as error:

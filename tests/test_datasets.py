@@ -479,7 +479,7 @@ def test_transparent_pixels_take_the_background_and_colour_becomes_gray(tmp_path
     clear = np.zeros((1, 1, 4), np.uint8)
     red = np.full((1, 1, 4), (255, 0, 0, 255), np.uint8)
     pictures(tmp_path, clear=[clear], red=[red])
-    X, _, _ = read_folder(tmp_path, background=51)
+    X, _, _ = read_folder(tmp_path, background=0.2)
     assert X[0, 0] == pytest.approx(0.2)
     assert X[1, 0] == pytest.approx(0.299, abs=0.5 / 255)
 
@@ -514,5 +514,28 @@ def test_a_folder_that_is_not_there_a_size_and_a_background_are_refused(tmp_path
     pictures(tmp_path, a=[gray(2, 2)], b=[gray(2, 2)])
     with pytest.raises(ValueError, match=r"size=\(0, 3\)"):
         read_folder(tmp_path, size=(0, 3))
-    with pytest.raises(ValueError, match="background=300"):
-        read_folder(tmp_path, background=300)
+    with pytest.raises(ValueError, match=r"size=\(16.5, 16\)"):
+        read_folder(tmp_path, size=(16.5, 16))
+    with pytest.raises(ValueError, match="background=255; give a gray level from 0, black, to 1"):
+        read_folder(tmp_path, background=255)
+
+
+def test_a_photograph_taken_with_the_camera_on_its_side_is_turned_upright(tmp_path):
+    image = pytest.importorskip("PIL.Image", reason="Pillow comes with the extra plot")
+    a = gray(3, 4)
+    pictures(tmp_path, lying=[a], upright=[a.T])
+    exif = image.Exif()
+    exif[0x0112] = 6  # orientation: turn by a quarter, clockwise
+    image.fromarray(a).save(tmp_path / "lying" / "0.png", exif=exif)
+    X, _, shape = read_folder(tmp_path)
+    assert shape == (4, 3)
+    np.testing.assert_array_equal(X[0], np.divide(np.rot90(a, -1).ravel(), 255, dtype=np.float32))
+
+
+def test_a_file_of_several_pictures_is_refused(tmp_path):
+    image = pytest.importorskip("PIL.Image", reason="Pillow comes with the extra plot")
+    pictures(tmp_path, a=[gray(4, 4)], b=[gray(4, 4)])
+    frames = [image.fromarray(gray(4, 4, seed)) for seed in (1, 2)]
+    frames[0].save(tmp_path / "a" / "1.gif", save_all=True, append_images=frames[1:])
+    with pytest.raises(ValueError, match=r"1\.gif holds 2 pictures; save each"):
+        read_folder(tmp_path)
