@@ -91,6 +91,11 @@ def test_the_example_keeps_every_rule(rule):
         (hygiene.hides_labels, with_text(":::{prf:theorem} C7 · T\n:label: C7\n:::"), "the prose says C7"),
         (hygiene.hides_labels, with_text(":::{prf:lemma} T\n:label: C7\n\n`test_x`\n:::"), "names its tests"),
         (hygiene.skips_politely, with_code("import torch"), 'imports torch for all readers; put it under `if needs("d'),
+        (
+            hygiene.skips_politely,
+            with_code('if needs("deep"):\n    import torch'),
+            "tag it nbval-ignore-output, for then",
+        ),
         (hygiene.skips_politely, with_code("%pip x\nfrom linvae.dask import a"), "imports linvae.dask for all"),
     ],
 )
@@ -115,7 +120,7 @@ def test_a_fault_is_told(rule, notebook, problem):
         (hygiene.states_answers, with_text(EXERCISE.format('`check("example", x)`'))),
         (hygiene.hides_labels, with_text("By {prf:ref}`C7`, $C7$ and `C7` it holds in L2.")),
         (hygiene.hides_labels, with_text(":::{prf:theorem} T\n:label: C7\n\nIt holds.\n:::")),
-        (hygiene.skips_politely, with_code('if needs("deep"):\n    import torch')),
+        (hygiene.skips_politely, with_code('if needs("deep"):\n    import torch', "nbval-ignore-output")),
         (hygiene.quotes_the_talk, with_text(TALK.format("“It is wrong.”"))),
     ],
 )

@@ -64,6 +64,7 @@ NAMELESS = """tables => tables.filter(table => table.getAttribute("role") !== "p
     (!table.querySelector("th") || !table.caption && !table.getAttribute("aria-label")))
   .map(table => table.textContent.trim().slice(0, 60))"""
 FRAMES = "new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+GLIDES = "Promise.allSettled(document.getAnimations().map(glide => glide.finished))"
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is missing; pip install -e '.[browser]'")
 pytestmark = [
@@ -154,7 +155,10 @@ def test_no_picture_is_stretched(tab):
 
 
 def settle(tab):
+    """The side bars glide to their new width, and every box beside them changes with each frame of it."""
     tab.evaluate("dispatchEvent(new Event('resize'))")
+    tab.evaluate(FRAMES)
+    tab.evaluate(GLIDES)
     tab.evaluate(FRAMES)
 
 
