@@ -3,7 +3,7 @@
 
 // What scrolls can be reached by the keyboard, and only what scrolls.
 const BOXES =
-  "article pre, article div.math, article mjx-container[display], article .cell_output, article .pst-scrollable-table-container";
+  "article pre, article div.math, article mjx-container[display], article .cell_output, article .cell_output > .output, article .pst-scrollable-table-container";
 
 function openBoxes() {
   for (const box of document.querySelectorAll(BOXES)) {
