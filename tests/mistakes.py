@@ -403,13 +403,14 @@ def the_timid_generator():
     W = pca.components_ * np.sqrt(pca.explained_variance_)[:, None]
     true = pca.mean_ + z_real @ W
 
-    def nearest(z, real):
-        by_shrink = {s: wasserstein1(pca.mean_ + s * (z @ W), real(s)) for s in (0.4, 0.6, 0.8, 1.0)}
+    def nearest(z, real, cut=(0, 1)):
+        drawn = {s: np.clip(pca.mean_ + s * (z @ W), *cut) for s in (0.4, 0.6, 0.8, 1.0)}
+        by_shrink = {s: wasserstein1(images, np.clip(real(s), *cut)) for s, images in drawn.items()}
         return min(by_shrink, key=by_shrink.get)
 
     return nearest(z, lambda s: true), {
         "with other codes on either side": nearest(z_real, lambda s: true),
-        "against training ones": nearest(z, lambda s: ones[:400]),
+        "against training ones": nearest(z, lambda s: ones[:400], cut=(-np.inf, np.inf)),
         "both sides are shrunk": nearest(z, lambda s: pca.mean_ + s * (z_real @ W)),
     }
 
