@@ -107,8 +107,8 @@ course: book  ## make notebooks for students and teachers, and worksheets, in bu
 	$(RUN) -m build --wheel --outdir build/course . >/dev/null || echo "No wheel in the kit: python -m build failed."
 	$(ONE_THREAD) $(RUN) tools/course.py
 
-course-check: course  ## run one student's notebook of each part to its first gap
-	$(ONE_THREAD) $(RUN) -m pytest -q tests/course
+course-check: course  ## run every student's notebook to its first gap, some ten minutes
+	$(ONE_THREAD) $(RUN) -m pytest -q -n 2 tests/course
 
 grade: $(READY)  ## grade the notebooks of FOLDER, each in a process of its own, into FOLDER/grades.csv
 	$(RUN) tools/grade.py $(FOLDER)
