@@ -31,7 +31,7 @@ def rows(tmp_path_factory):
         hand_in(folder, "prints", look, GAP.format("secret"))
         hand_in(folder, "raises", "1 / 0", GAP.format("missing"), 'check("naive-code", ...)')
         (folder / "torn.ipynb").write_text("{")
-        assert grade.main([str(folder), "--seconds", "5"]) == 0
+        assert grade.main([str(folder), "--seconds", "5", "--jobs", "2"]) == 0
     finally:
         del os.environ["LINVAE_TEST_TOKEN"]
     text = (folder / "grades.csv").read_text(encoding="utf-8")
@@ -76,6 +76,13 @@ def test_an_answer_that_says_it_is_right_gains_nothing():
     assert grade.answers_in(cell) == [("naive-warmup", "1")]
     assert grade.judge("naive-warmup", 1) == "not yet"
     assert grade.judge("no-such-check", 1) == "no such check"
+
+
+def test_no_hand_in_at_a_time_is_refused(tmp_path, capsys):
+    hand_in(tmp_path, "one", "1")
+    with pytest.raises(SystemExit):
+        grade.main([str(tmp_path), "--jobs", "0"])
+    assert "--jobs 0: one hand-in at a time is the least" in capsys.readouterr().err
 
 
 def test_an_empty_folder_is_named(tmp_path, capsys):

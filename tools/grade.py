@@ -1,9 +1,10 @@
-"""Grade a folder of handed-in notebooks: python tools/grade.py FOLDER [grades.csv] [--seconds 120]
+"""Grade a folder of handed-in notebooks: python tools/grade.py FOLDER [grades.csv] [--seconds 120] [--jobs 2]
 
 Each hand-in is run from top to bottom in a process of its own: with a time limit for each cell and for the whole, a
-limit on memory and on the size of files, an environment with no secrets in it, and an empty folder.  What it answered
-is judged here, outside of it, by the checks of the book, so a hand-in that redefines `check` gains nothing.  One that
-raises, loops, dies or is no notebook is reported, and the others are graded.
+limit on memory and on the size of files, an environment with no secrets in it, and an empty folder.  As many run at a
+time as there are processors, or as `--jobs` says.  What one answered is judged here, outside of it, by the checks of
+the book, so a hand-in that redefines `check` gains nothing.  One that raises, loops, dies or is no notebook is
+reported, and the others are graded.
 
 This contains accidents and mischief.  It is no prison: code runs as the user who grades, with the network on.  Grade
 the work of strangers in a container or on a machine for that purpose.
@@ -22,6 +23,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -245,6 +247,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("target", type=Path, nargs="?")
     parser.add_argument("--seconds", type=int, default=CELL_SECONDS, help="for each cell (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="at a time (default: %(default)s)")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     if given.inside:
@@ -255,12 +258,16 @@ def main(arguments: list[str]) -> int:
     if not paths:
         print(f"{given.folder} has no notebooks; give the folder they were handed in to", file=sys.stderr)
         return 1
+    if given.jobs < 1:
+        parser.error(f"--jobs {given.jobs}: one hand-in at a time is the least")
     grades, target = [], given.target or given.folder / "grades.csv"
-    for path in paths:
-        grades.append(grade(path, path.relative_to(given.folder).as_posix(), given.seconds))
-        row = grades[-1].row()
-        print(f"{row['hand-in']}: {row['right']} of {row['of']} right{'. ' * bool(row['remarks'])}{row['remarks']}")
-        write(grades, target)  # after each, so that who is interrupted keeps what is done
+    names = [path.relative_to(given.folder).as_posix() for path in paths]
+    with ThreadPoolExecutor(given.jobs) as pool:  # each waits for a process of its own
+        for graded in pool.map(grade, paths, names, [given.seconds] * len(paths)):
+            grades.append(graded)
+            row = graded.row()
+            print(f"{row['hand-in']}: {row['right']} of {row['of']} right{'. ' * bool(row['remarks'])}{row['remarks']}")
+            write(grades, target)  # after each, so that who is interrupted keeps what is done
     print(f"{target}: {len(grades)} hand-ins")
     return 0
 

@@ -4,7 +4,8 @@ Some 600 jobs on two processes, under two hours on two cores; needs the extras `
     linvae/data/results.json, results.npz    all results, and some drawn images of the finalists
     benchmarks/table-mnist.md, table-fashion.md    the tables of the book's appendix
 With --render it writes only the tables.  With --fresh it forgets the jobs that an earlier run has kept in build/table/;
-without, it goes on from there, and says so if other code made them.  With --drift KEPT.json it compares the results
+without, it goes on from there, and says so if other code made them.  With --only FAMILY … it tries and scores these
+families alone, and takes all else as it is kept.  With --drift KEPT.json it compares the results
 with an earlier file, prints what moved by more than its spread, and ends with 1 if anything did.
 """
 
@@ -21,7 +22,7 @@ os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL
 
 from linvae.book import results
 
-from . import drift, rendering, running
+from . import drift, families, rendering, running
 
 
 def main(arguments: list[str]) -> int:
@@ -30,6 +31,9 @@ def main(arguments: list[str]) -> int:
     what.add_argument("--render", action="store_true", help="write only the tables of the appendix")
     what.add_argument("--fresh", action="store_true", help="forget the jobs of earlier runs first")
     what.add_argument("--drift", type=Path, metavar="KEPT.json", help="say what moved since these results")
+    what.add_argument(
+        "--only", nargs="+", choices=families.FAMILIES, default=[], metavar="FAMILY", help="do these alone"
+    )
     asked = parser.parse_args(arguments)
     if asked.drift:
         kept, fresh = json.loads(asked.drift.read_text(encoding="utf-8")), results.kept()
@@ -39,7 +43,7 @@ def main(arguments: list[str]) -> int:
     if asked.fresh:
         shutil.rmtree(running.CACHE, ignore_errors=True)
     if not asked.render:
-        running.keep(*running.measure())
+        running.keep(*running.measure(only=asked.only))
     for data in results.DATA:
         rendering.page(data).write_text(rendering.tables(data), encoding="utf-8")
     about = results.kept()["about"]

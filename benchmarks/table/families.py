@@ -128,6 +128,7 @@ FAMILIES: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "class mixture of PCAs": ("mixtures", [{"k": k, "parts": parts} for k in (1, 2, 4) for parts in (5, 10, 30)]),
     "class PCA + class kernels": ("mixtures", [setting | {"latent": "kernels"} for setting in KS]),
     "class PCA + class Gaussian + link": ("mixtures", KS),
+    "class PCA + class mixture + link": ("mixtures", CODES_AND_PARTS),
     "class mixture of PPCAs": ("mixtures", CODES_OF_PARTS),
     "class mixture of PPCAs + link": ("mixtures", CODES_OF_PARTS),
     "polished, linked class mixture of PPCAs": ("mixtures", POLISHES),
@@ -142,6 +143,8 @@ FAMILIES: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "convolutional CVAE": ("deep", FEW_BETAS),
     "convolutional autoencoder + class Gaussian": ("deep", FEW_CODES),
     "convolutional autoencoder + class mixture": ("deep", CONVOLUTIONAL),
+    "CVAE + class Gaussian + link": ("linked", BETAS),
+    "autoencoder + class mixture + link": ("linked", CODES_AND_PARTS),
     "convolutional autoencoder + class mixture + link": ("linked", CONVOLUTIONAL),
     "flow matching": ("deep", [{"learning_rate": 1e-3}, {"learning_rate": 2e-3}]),
     "flow matching + link": ("linked", []),  # no tries of its own: each would cost six minutes

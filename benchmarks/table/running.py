@@ -14,6 +14,7 @@ import platform
 import re
 import time
 from collections import Counter
+from collections.abc import Collection, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -86,15 +87,36 @@ def run_all(pool: ProcessPoolExecutor, cache: Path, jobs: list[Job], words: str)
     return [(kind, future.result()) for (kind, _), future in zip(jobs, futures, strict=True)]
 
 
-def measure(cache: Path = CACHE) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the results of all jobs, kind by kind, and the images of the finalists."""
+def measure(cache: Path = CACHE, only: Collection[str] = ()) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the results of all jobs, kind by kind, and the images of the finalists.
+
+    With `only` some families are tried and scored, and all else is taken as it is kept.
+    """
+
+    def asked(jobs: Iterable[Job]) -> list[Job]:
+        return [job for job in jobs if not only or job[1].get("family") in only]
+
     cache.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(WORKERS, initializer=warm_up) as pool:
-        done = run_all(pool, cache, list(first_jobs()), "models")
+        done = run_all(pool, cache, asked(first_jobs()), "models")
         tries = [entry for kind, entry in done if kind == "try"]
         tries += [entry for kind, part in done if kind == "tries" for entry in part["tries"]]
-        done += run_all(pool, cache, list(final_jobs(tries)), "finalists")
-    return gathered(done)
+        others = [entry for entry in results.jobs("try") if only and entry["family"] not in only]
+        done += run_all(pool, cache, asked(final_jobs(tries + others)), "finalists")
+    return added(*gathered(done), only) if only else gathered(done)
+
+
+def added(
+    result: dict[str, Any], images: dict[str, Any], only: Collection[str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the kept results and images with those of some families in the place of what was kept of them."""
+    before = results.kept()
+    for kind in result.keys() - {"about"}:
+        result[kind] = [job for job in before[kind] if job.get("family") not in only] + result[kind]
+    result["about"]["made_by"] = dict(Counter(before["about"]["made_by"]) + Counter(result["about"]["made_by"]))
+    result["about"]["cpu_minutes"] = round(before["about"]["cpu_minutes"] + result["about"]["cpu_minutes"], 1)
+    with np.load(results.IMAGES) as drawn:
+        return result, {name: drawn[name] for name in drawn if name.split(": ")[1] not in only} | images
 
 
 def gathered(done: list[tuple[str, dict[str, Any]]]) -> tuple[dict[str, Any], dict[str, Any]]:
