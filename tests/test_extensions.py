@@ -48,6 +48,10 @@ statements:
 OUTCOMES = {"C7": {"tests/test_m.py::test_nearest[1]": "passed", "tests/test_m.py::test_farther": "passed"}}
 OLD = """# Old
 
+```{only} published
+Told where it is published.
+```
+
 :::{prf:lemma} C8 · Told in the old form
 :label: C8
 
@@ -396,6 +400,7 @@ def test_a_page_has_one_viewport_a_description_and_pictures_with_sizes(folder):
 
 def test_where_no_address_is_given_no_page_names_one(folder):
     assert "og:url" not in page(folder, "example")
+    assert "Told where it is published" not in page(folder, "old")
     assert not (folder / "_build" / "sitemap.xml").exists()
     assert not (folder / "_build" / "404.html").exists()
 
@@ -411,6 +416,7 @@ def test_a_published_book_has_cards_a_site_map_and_a_page_for_what_is_not_found(
     assert (published / card).is_file()
     assert "https://example.org/book/example.html" in (published / "sitemap.xml").read_text(encoding="utf-8")
     assert 'href="/book/' in (published / "404.html").read_text(encoding="utf-8")
+    assert "Told where it is published" in (published / "old.html").read_text(encoding="utf-8")
 
 
 def test_the_page_for_contributors_shows_the_lines_that_install():

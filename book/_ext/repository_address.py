@@ -4,8 +4,9 @@ Nothing in this repository knows where it is published. Whoever publishes the bo
 `LINVAE_REPOSITORY` is the repository's address (buttons for the source, for issues and for edits appear),
 `LINVAE_NOTEBOOKS` is a branch of it where each chapter is its clean copy (buttons that run a chapter elsewhere appear,
 for Binder and Colab show a notebook as it lies), and `LINVAE_BOOK` is the address of the built book (pages then name
-their canonical address and have preview cards; there are a map of the site and a page for what is not found). Unset,
-nothing appears.
+their canonical address and have preview cards; there are a map of the site and a page for what is not found; what stands in
+`{only} published` is shown, such as links to the course kit, which lies beside the pages there). Unset, nothing
+appears.
 """
 
 import os
@@ -54,6 +55,7 @@ def setup(app):
     if os.environ.get("LINVAE_BOOK"):
         for name in PUBLISHED:
             app.setup_extension(name)
+        app.tags.add("published")
     app.connect("config-inited", add_addresses)
     app.connect("html-page-context", launch_clean_copies, priority=600)  # after the theme has made them
     return {"parallel_read_safe": True, "parallel_write_safe": True}
