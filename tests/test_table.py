@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.preprocessing import FunctionTransformer
 
 from benchmarks import elsewhere
 from benchmarks.table import drift, families, jobs, parts, rendering, running
@@ -131,16 +132,23 @@ def numbered(monkeypatch):
     monkeypatch.setattr(jobs, "DATA", {"mnist": lambda split: (parts[split], parts[split][:, 0] % 10)})
 
 
+class Compared(list):
+    """What W1 compared, and what Fréchet distance did."""
+
+
 @pytest.fixture
 def counted(monkeypatch, numbered):
     """Put stand-ins in the place of all models, and return what was compared: drawn and held-out images."""
-    compared = []
+    compared, by_features = Compared(), []
+    compared.by_features = by_features
     monkeypatch.setattr(families, "network", lambda kind, seed=0, **training: Counted())
     monkeypatch.setattr(families, "linear_member", lambda family, **setting: Counted())
     monkeypatch.setattr(families, "with_latent", lambda model, latent, X, y, seed=0: model)
     monkeypatch.setattr(families, "FrozenEstimator", lambda model: model)
     monkeypatch.setattr(families, "PixelLink", lambda model, **words: model)
     monkeypatch.setattr(jobs, "wasserstein1", lambda drawn, T: compared.append((drawn, T)) or 0.0)
+    monkeypatch.setattr(jobs, "load_features", lambda name: FunctionTransformer())
+    monkeypatch.setattr(jobs, "frechet_distance", lambda drawn, T: by_features.append((drawn, T)) or 0.0)
     return compared
 
 
@@ -156,7 +164,8 @@ def test_no_try_of_any_family_sees_a_test_image(monkeypatch, counted):
     wanted = [(family, setting) for family, (_, settings) in families.FAMILIES.items() for setting in settings]
     assert sorted(map(str, tried)) == sorted(map(str, wanted))
     assert len(counted) == len(tried)
-    for drawn, T in counted:  # the stand-in draws what it was fitted to
+    assert len(counted.by_features) == sum(family.endswith(" + link") for family, _ in tried)
+    for drawn, T in [*counted, *counted.by_features]:  # the stand-in draws what it was fitted to
         assert len(T) == jobs.N
         assert not np.isin(T, drawn).any()
         assert T.max() < 8000
@@ -251,7 +260,7 @@ def test_a_setting_at_an_edge_of_what_was_tried_is_named():
     assert of("class mixture of PCAs", {"k": 2, "parts": 30}) == []
     assert of("LDA + class Gaussian", {"k": 9}) == of("LDA + class Gaussian", {"k": 1}) == []
     assert of("class PCA + class kernels", {"k": 256, "latent": "kernels"}) == ["k"]
-    assert of("class mixture of PPCAs + link", {"k": 16, "parts": 5}) == ["k", "parts"]
+    assert of("class mixture of PPCAs + link", {"k": 32, "parts": 2}) == ["k", "parts"]
     assert of("flow matching + link", {"learning_rate": 1e-3}) == of("flow matching", {"learning_rate": 1e-3})
 
 
@@ -319,8 +328,32 @@ def test_every_score_has_a_spread_over_five_draws():
 def test_the_results_say_how_many_jobs_each_state_of_the_code_has_made():
     made_by = results.kept()["about"]["made_by"]
     asked = [*jobs.first_jobs(), *jobs.final_jobs(results.jobs("try"))]
-    assert sum(made_by.values()) == len(asked)
+    assert sum(made_by.values()) >= len(asked)  # more where families were tried again alone
     assert all(len(mark) == len(running.fingerprint()) for mark in made_by)  # which ones is no matter
+
+
+def test_with_a_link_frechet_distance_chooses_and_without_w1():
+    tries = [
+        {"data": "mnist", "family": family, "setting": name, "w1": w1} | ({"frechet": 10 - w1} if linked else {})
+        for family, linked in (("CVAE + class Gaussian", False), ("CVAE + class Gaussian + link", True))
+        for name, w1 in (("low", 1.0), ("high", 9.0))
+    ]
+    assert jobs.best_of(tries, "mnist", "CVAE + class Gaussian")["setting"] == "low"
+    assert jobs.best_of(tries, "mnist", "CVAE + class Gaussian + link")["setting"] == "high"
+
+
+def test_families_that_are_run_alone_take_the_place_of_what_was_kept_of_them_and_of_nothing_else():
+    family, kept_before = "CVAE", results.kept()
+    new = {kind: [] for kind in results.KINDS} | {"about": {"made_by": {"new": 1}, "cpu_minutes": 1.0}}
+    new["final"] = [{"data": "mnist", "family": family}]
+    found, images = running.added(new, {f"mnist: {family}": np.zeros(1)}, [family])
+    for kind in results.KINDS:
+        others = [job for job in kept_before[kind] if job.get("family") != family]
+        assert found[kind] == others + ([{"data": "mnist", "family": family}] if kind == "final" else [])
+    assert found["about"]["made_by"] == kept_before["about"]["made_by"] | {"new": 1}
+    assert images[f"mnist: {family}"].shape == (1,)
+    assert images["mnist: VAE"].shape == results.images("mnist")["VAE"].shape
+    assert f"fashion: {family}" not in images
 
 
 # ---------------------------------------------------------------- running

@@ -114,10 +114,15 @@ CODES_OF_PARTS = [
     for k, many in ((1, (20,)), (2, (20,)), (4, (10, 20)), (8, (5, 10, 20)), (16, (5, 10)))
     for parts in many
 ]
-# Those of models with a link, which Fréchet distance chooses: it asks for more codes than W1 does.
+# Those of models with a link, which Fréchet distance chooses: it asks for more codes than W1 does, of linear ones most.
 LINKED_CODES = [
     {"k": k, "latent": f"mixture {parts}"}
     for k, many in ((4, (30,)), (8, (10, 30)), (16, (3, 10, 30)), (32, (10, 30)), (64, (30,)))
+    for parts in many
+]
+LINKED_LINEAR = [
+    {"k": k, "latent": f"mixture {parts}"}
+    for k, many in ((8, (30,)), (16, (10, 30)), (32, (10, 30)), (64, (10, 30)), (128, (10, 30)))
     for parts in many
 ]
 LINKED_PARTS = [
@@ -139,7 +144,7 @@ FAMILIES: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "class mixture of PCAs": ("mixtures", [{"k": k, "parts": parts} for k in (1, 2, 4) for parts in (5, 10, 30)]),
     "class PCA + class kernels": ("mixtures", [setting | {"latent": "kernels"} for setting in KS]),
     "class PCA + class Gaussian + link": ("mixtures", KS),
-    "class PCA + class mixture + link": ("mixtures", LINKED_CODES),
+    "class PCA + class mixture + link": ("mixtures", LINKED_LINEAR),
     "class mixture of PPCAs": ("mixtures", CODES_OF_PARTS),
     "class mixture of PPCAs + link": ("mixtures", LINKED_PARTS),
     "polished, linked class mixture of PPCAs": ("mixtures", POLISHES),

@@ -290,7 +290,7 @@ def final_jobs(tries: list[dict[str, Any]]) -> Iterator[Job]:
 
 
 def best_of(tries: list[dict[str, Any]], data: str, family: str) -> dict[str, Any]:
-    """Return the best try of a family on validation images, by W1; with a link, where W1 has no more to say, by Fréchet."""
+    """Return the best try of a family on validation images, by W1; with a link, where that is mute, by Fréchet."""
     family = families.TAKES_SETTING_OF.get(family, family)
     tried = [t for t in tries if (t["data"], t["family"]) == (data, family)]
     return min(tried, key=lambda t: t.get("frechet", t["w1"]))

@@ -133,7 +133,7 @@ def gathered(done: list[tuple[str, dict[str, Any]]]) -> tuple[dict[str, Any], di
         else:
             result[kind].append(rounded(entry))
     result["about"] = {
-        "made_by": dict(makers),  # the fingerprints, and how many jobs each
+        "made_by": dict(makers),  # the fingerprints, and how many jobs each, also of those that were done again since
         "n": N,
         "cpu_minutes": round(seconds / 60, 1),  # of all jobs, those of earlier runs too
         "workers": WORKERS,
