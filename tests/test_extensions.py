@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import chapter
 import download
@@ -443,3 +444,18 @@ def test_every_chapter_of_the_picture_is_a_link_that_says_what_it_rests_on(chapt
     assert '<a href="posterior_collapse.html" aria-label="posterior collapse, 40 minutes, rests on why">' in html
     assert 'aria-label="why, 30 minutes, rests on nothing"' in html
     assert html.count("<path") == 1
+
+
+def test_figures_of_a_page_without_a_number_count_from_one_and_those_of_a_chapter_stay(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
+    counted = {
+        "why": {"figure": {"fig-a": (1, 1), "fig-b": (1, 2)}},
+        "index": {"figure": {"fig-c": (1,), "fig-d": (2,)}, "table": {"t": (1,)}},
+        "project": {"figure": {"fig-e": (3,), "fig-f": (4,)}, "table": {"u": (2,)}},
+        "data": {},
+    }
+    environment = SimpleNamespace(toc_fignumbers=counted)
+    assert importlib.import_module("figure_numbers").count_anew(None, environment) == []
+    assert counted["project"] == {"figure": {"fig-e": (1,), "fig-f": (2,)}, "table": {"u": (2,)}}
+    assert counted["index"]["figure"] == {"fig-c": (1,), "fig-d": (2,)}
+    assert counted["why"]["figure"] == {"fig-a": (1, 1), "fig-b": (1, 2)}

@@ -1,5 +1,6 @@
 """The notebook of the final project runs on a folder of images of any size, as a student would use it."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -9,14 +10,23 @@ from sklearn.datasets import load_sample_images
 
 NOTEBOOK = Path(__file__).resolve().parents[1] / "book" / "project.ipynb"
 UNCHANGED = "folder = None"
+ALONE = re.compile(r"^sources = np\.arange.*$", re.MULTILINE)
+BY_NAME = re.compile(r"```python\n(.*?)```", re.DOTALL)
+
+
+def cells():
+    return nbformat.read(NOTEBOOK, as_version=4).cells
 
 
 def code():
-    return [cell for cell in nbformat.read(NOTEBOOK, as_version=4).cells if cell.cell_type == "code"]
+    return [cell for cell in cells() if cell.cell_type == "code"]
 
 
 def tiles(folder, n, rows, columns):
-    """Write n tiles of each of the two photographs that come with scikit-learn, as PNG files in colour."""
+    """Write n tiles of each of the two photographs that come with scikit-learn, as PNG files in colour.
+
+    Their names begin with one of nine sources.
+    """
     image = pytest.importorskip("PIL.Image", reason="Pillow comes with the extra plot")
     rng = np.random.default_rng(0)
     for name, photograph in zip(("temple", "flower"), load_sample_images().images, strict=True):
@@ -25,7 +35,7 @@ def tiles(folder, n, rows, columns):
             top = rng.integers(photograph.shape[0] - rows)
             left = rng.integers(photograph.shape[1] - columns)
             tile = photograph[top : top + rows, left : left + columns]
-            image.fromarray(tile).save(folder / name / f"{i:03d}.png")
+            image.fromarray(tile).save(folder / name / f"camera{i % 9}-{i:03d}.png")
 
 
 def test_the_project_runs_on_a_folder_of_png_files(tmp_path, monkeypatch, capsys):
@@ -34,16 +44,33 @@ def test_the_project_runs_on_a_folder_of_png_files(tmp_path, monkeypatch, capsys
     monkeypatch.setattr(pyplot, "show", lambda: pyplot.close("all"))
     given, found = [cell.source for cell in code()], {}
     given[0] = given[0].split("\n\n", 2)[2]  # what is before installs the package
-    given = given[
-        : next(i for i, source in enumerate(given) if source.startswith("few ="))
-    ]  # which asks about the digits
+    given = given[: next(i for i, source in enumerate(given) if "few =" in source)]  # which asks about the digits
     assert sum(UNCHANGED in source for source in given) == 1
+    (by_name,) = BY_NAME.findall("\n".join(cell.source for cell in cells() if cell.cell_type == "markdown"))
     for source in given:
-        exec(source.replace(UNCHANGED, f"folder = {str(tmp_path)!r}"), found)
+        mine = ALONE.sub(lambda _: by_name, source.replace(UNCHANGED, f"folder = {str(tmp_path)!r}"))
+        exec(mine, found)
     assert found["shape"] == (16, 16)
     assert sorted(found["classes"]) == ["flower", "temple"]
+    assert [file.parent.name for file in found["files"]] == list(found["labels"])  # the order of read_folder
+    every = [set(found["sources"][rows]) for split in found["splits"] for rows in split]
+    for fit, choose, test in zip(every[::3], every[1::3], every[2::3], strict=True):
+        assert len(fit | choose | test) == len(fit) + len(choose) + len(test) == 9  # no source on two sides
+    tests = np.concatenate([test for _, _, test in found["splits"]])
+    assert sorted(tests) == list(range(180))  # each image is judged by once
     card = found["card"]
     assert len(card) == 6
-    assert np.isfinite(card["W1"]).all()
+    assert np.isfinite(card).all(axis=None)
     assert card.loc["(real)", "near"] == 0
-    assert "floor" in capsys.readouterr().out
+    assert len(found["gaps"]) == 3
+    assert "behind by less than" in capsys.readouterr().out
+
+
+def test_dark_things_on_light_ground_are_told(capsys):
+    given = [cell.source for cell in code()]
+    counts = next(source for source in given if "np.median(images)" in source)
+    light = np.random.default_rng(0).uniform(0.4, 1, (20, 4))
+    found = {"np": np, "labels": np.arange(20) % 2, "shape": (2, 2)}
+    for images, told in ((light, True), (1 - light, False)):
+        exec(counts, found | {"images": images})
+        assert ("Set invert" in capsys.readouterr().out) is told
