@@ -75,8 +75,9 @@ def fairness() -> str:
         "and in shorter trainings. A network stops when the loss of images held out rests, or at a cap of passes, "
         f"in a try and as a finalist: {'; '.join(dear)}; all others {max(families.MOST_PASSES.values())}. "
         f"A link is fitted to {families.LINK['n_draws']} draws of each class, with {families.LINK['n_levels']} steps a "
-        "pixel. The polished model tries levels of noise alone, for one draft; the linked flow has the setting of the "
-        "flow, and one training.\n\n"
+        "pixel. Models with a link are chosen by Fréchet distance on the validation images, all others by W1. The "
+        "polished model tries levels of noise alone, for one draft of four codes in each of ten parts; the linked flow "
+        "has the setting of the flow, and one training.\n\n"
     )
 
 
