@@ -122,7 +122,7 @@ LINKED_CODES = [
 ]
 LINKED_LINEAR = [
     {"k": k, "latent": f"mixture {parts}"}
-    for k, many in ((8, (30,)), (16, (10, 30)), (32, (10, 30)), (64, (10, 30)), (128, (10, 30)))
+    for k, many in ((16, (10, 30)), (32, (10, 30)), (64, (3, 10, 30)), (128, (10, 30)))
     for parts in many
 ]
 LINKED_PARTS = [
