@@ -153,8 +153,15 @@ def scree(
     (line,) = ax.plot(np.arange(1, kept.size + 1), kept, color=color or COLORS["real"])
     ax.plot([k, k, 0], [0, share, share], color=COLORS["controls"], linewidth=1, linestyle="--")
     note = f"{100 * share:.4g}% at k = {k}"
-    text, below = f"{name}: {note}" if name else note, 0.8 - 0.1 * len(ax.texts)
-    ax.text(0.4, below, text, color=line.get_color(), transform=ax.transAxes)
+    beside = (-6, "right") if k > kept.size / 2 else (6, "left")  # of the dashed line
+    ax.annotate(
+        f"{name}: {note}" if name else note,
+        (k, 0.1 + 0.1 * len(ax.texts)),
+        (beside[0], 0),
+        textcoords="offset points",
+        horizontalalignment=beside[1],
+        color=line.get_color(),
+    )
     ax.set(xlabel="number of directions $k$", ylabel="share of variance kept", ylim=(0, 1.02))
     ax.set_xlim(0, max(kept.size, ax.get_xlim()[1] if len(ax.texts) > 1 else 0))
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))

@@ -11,7 +11,7 @@ from sklearn.datasets import load_sample_images
 NOTEBOOK = Path(__file__).resolve().parents[1] / "book" / "project.ipynb"
 UNCHANGED = "folder = None"
 ALONE = re.compile(r"^sources = np\.arange.*$", re.MULTILINE)
-BY_NAME = re.compile(r"```python\n(.*?)```", re.DOTALL)
+LINES = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
 def cells():
@@ -20,6 +20,13 @@ def cells():
 
 def code():
     return [cell for cell in cells() if cell.cell_type == "code"]
+
+
+def lines(word):
+    """Return the lines to put into the cell that loads images, from the one dropdown that has the word in its code."""
+    told = LINES.findall("\n".join(cell.source for cell in cells() if cell.cell_type == "markdown"))
+    (found,) = (code for code in told if word in code)
+    return found
 
 
 def tiles(folder, n, rows, columns):
@@ -46,7 +53,7 @@ def test_the_project_runs_on_a_folder_of_png_files(tmp_path, monkeypatch, capsys
     given[0] = given[0].split("\n\n", 2)[2]  # what is before installs the package
     given = given[: next(i for i, source in enumerate(given) if "few =" in source)]  # which asks about the digits
     assert sum(UNCHANGED in source for source in given) == 1
-    (by_name,) = BY_NAME.findall("\n".join(cell.source for cell in cells() if cell.cell_type == "markdown"))
+    by_name = lines("split(")
     for source in given:
         mine = ALONE.sub(lambda _: by_name, source.replace(UNCHANGED, f"folder = {str(tmp_path)!r}"))
         exec(mine, found)
@@ -63,7 +70,33 @@ def test_the_project_runs_on_a_folder_of_png_files(tmp_path, monkeypatch, capsys
     assert np.isfinite(card).all(axis=None)
     assert card.loc["(real)", "near"] == 0
     assert len(found["gaps"]) == 3
-    assert "behind by less than" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "behind by less than" in printed
+    for name in ("cluster medians", "dimmed"):
+        keeps = all(c.loc["(real)", "rule"] - c.loc[f"({name})", "rule"] < found["LIMIT"] for c in found["cards"])
+        assert (name in printed.split("controls that keep it too:")[1].splitlines()[0]) is keeps
+    assert found["mark"] >= max(0.5, card.loc["(real)", "forest"])
+    assert found["levels"] == 255
+
+
+def test_a_public_data_set_takes_the_place_of_the_folder():
+    loading = next(cell.source for cell in code() if UNCHANGED in cell.source)
+    begin, end = loading.index("if folder"), loading.index("if invert")
+    found = {"np": np}
+    exec(loading[:begin] + lines("load_fashion_mnist") + loading[end:], found)
+    assert found["images"].shape == (2000, np.prod(found["shape"]))
+    assert len(found["labels"]) == len(found["sources"]) == 2000
+    steps = found["levels"] * found["images"]
+    np.testing.assert_allclose(steps, np.rint(steps), atol=1e-4)  # single precision of 255 is 1e-5
+
+
+def test_copies_are_dropped_with_their_labels_and_sources():
+    images = np.array([[0.5, 0.1], [0.2, 0.3], [0.5, 0.1], [0.0, 0.9]])
+    found = {"np": np, "images": images, "labels": np.array(list("abac")), "sources": np.arange(4)}
+    exec(lines("return_index"), found)
+    np.testing.assert_array_equal(found["images"], images[[0, 1, 3]])
+    assert "".join(found["labels"]) == "abc"
+    assert found["sources"].tolist() == [0, 1, 3]
 
 
 def test_dark_things_on_light_ground_are_told(capsys):
