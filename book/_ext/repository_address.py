@@ -3,10 +3,10 @@
 Nothing in this repository knows where it is published. Whoever publishes the book says so when building it:
 `LINVAE_REPOSITORY` is the repository's address (buttons for the source, for issues and for edits appear),
 `LINVAE_NOTEBOOKS` is a branch of it where each chapter is its clean copy (buttons that run a chapter elsewhere appear,
-for Binder and Colab show a notebook as it lies), and `LINVAE_BOOK` is the address of the built book (pages then name
-their canonical address and have preview cards; there are a map of the site and a page for what is not found; what stands in
-`{only} published` is shown, such as links to the course kit, which lies beside the pages there). Unset, nothing
-appears.
+for Binder and Colab show a notebook as it lies), and `LINVAE_BOOK` is the address of the built book. Pages then name
+their canonical address and have preview cards; there are a map of the site and a page for what is not found; and what
+stands in `{only} published` is shown, such as links to the course kit, which lies beside the pages there. Unset,
+nothing appears.
 """
 
 import os
