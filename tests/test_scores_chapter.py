@@ -55,7 +55,7 @@ def test_the_claim_to_be_comparable_carries_its_figures(data):
         assert excess[f"autoencoder + {latent}"] < excess[f"class PCA + {latent}"]
     # The blind spot of C30: below the floor is no merit.
     assert np.mean(controls["cluster medians"]["w1"]) < floor
-    assert min(f["forest_accuracy"] for f in mine.values()) > 0.65  # caught, each of them, the linked ones least
+    assert min(f["forest_accuracy"] for f in mine.values()) > 0.6  # caught, each of them, the linked ones least
     assert controls["real"]["forest_accuracy"] < 0.55
 
 

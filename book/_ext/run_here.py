@@ -28,6 +28,7 @@ REASONS = {
     "bend": TORCH,
     "objective": POT,
     "posterior_collapse": TORCH,
+    "project": "it reads a folder of your own images, and trains a network beside",
     "scale": "it works with many processes and files, which browsers do not give",
     "vae": TORCH,
     "wasserstein": POT,
