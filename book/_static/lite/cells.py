@@ -58,8 +58,11 @@ def parse(source, name):
 
 
 class Loader(SourceFileLoader):
-    def source_to_code(self, data, path, *rest, **options):
-        return compile(parse(data, path), path, "exec")
+    """Reads the source alone: kept bytecode has the other products, and ours is none to keep."""
+
+    def get_code(self, fullname):
+        path = self.get_filename(fullname)
+        return compile(parse(self.get_data(path), path), path, "exec")
 
 
 class Finder:
