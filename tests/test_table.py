@@ -342,6 +342,12 @@ def test_with_a_link_frechet_distance_chooses_and_without_w1():
     assert jobs.best_of(tries, "mnist", "CVAE + class Gaussian + link")["setting"] == "high"
 
 
+def test_a_network_that_shares_its_trainings_cannot_be_run_alone(capsys):
+    with pytest.raises(SystemExit):
+        main(["--only", "VAE"])
+    assert "argument --only: invalid choice: 'VAE'" in capsys.readouterr().err
+
+
 def test_families_that_are_run_alone_take_the_place_of_what_was_kept_of_them_and_of_nothing_else():
     family, kept_before = "CVAE", results.kept()
     new = {kind: [] for kind in results.KINDS} | {"about": {"made_by": {"new": 1}, "cpu_minutes": 1.0}}

@@ -5,7 +5,7 @@ Some 600 jobs on two processes, under two hours on two cores; needs the extras `
     benchmarks/table-mnist.md, table-fashion.md    the tables of the book's appendix
 With --render it writes only the tables.  With --fresh it forgets the jobs that an earlier run has kept in build/table/;
 without, it goes on from there, and says so if other code made them.  With --only FAMILY … it tries and scores these
-families alone, and takes all else as it is kept.  With --drift KEPT.json it compares the results
+families alone, and takes all else as it is kept; networks without a link share their trainings, and can't be done so.  With --drift KEPT.json it compares the results
 with an earlier file, prints what moved by more than its spread, and ends with 1 if anything did.
 """
 
@@ -31,9 +31,8 @@ def main(arguments: list[str]) -> int:
     what.add_argument("--render", action="store_true", help="write only the tables of the appendix")
     what.add_argument("--fresh", action="store_true", help="forget the jobs of earlier runs first")
     what.add_argument("--drift", type=Path, metavar="KEPT.json", help="say what moved since these results")
-    what.add_argument(
-        "--only", nargs="+", choices=families.FAMILIES, default=[], metavar="FAMILY", help="do these alone"
-    )
+    alone = [family for family, (how, _) in families.FAMILIES.items() if how != "deep"]  # the others share trainings
+    what.add_argument("--only", nargs="+", choices=alone, default=[], metavar="FAMILY", help="do these alone")
     asked = parser.parse_args(arguments)
     if asked.drift:
         kept, fresh = json.loads(asked.drift.read_text(encoding="utf-8")), results.kept()
