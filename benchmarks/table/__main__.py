@@ -5,8 +5,9 @@ Some 600 jobs on two processes, under two hours on two cores; needs the extras `
     benchmarks/table-mnist.md, table-fashion.md    the tables of the book's appendix
 With --render it writes only the tables.  With --fresh it forgets the jobs that an earlier run has kept in build/table/;
 without, it goes on from there, and says so if other code made them.  With --only FAMILY … it tries and scores these
-families alone, and takes all else as it is kept; networks without a link share their trainings, and can't be done so.  With --drift KEPT.json it compares the results
-with an earlier file, prints what moved by more than its spread, and ends with 1 if anything did.
+families alone, and takes all else as it is kept; networks without a link share their trainings, so not they.  With
+--drift KEPT.json it compares the results with an earlier file, prints what moved by more than its spread, and ends
+with 1 if anything did.
 """
 
 from __future__ import annotations
