@@ -213,8 +213,8 @@ def run_to_gap(notebook, folder):
 
 
 def said(cell):
-    (output,) = cell.outputs
-    return output.get("text") or output.data["text/plain"]
+    (output,) = cell.outputs  # shown, or printed
+    return output.get("text", "").strip() or output.data["text/plain"]
 
 
 def test_the_quiz_stays_with_the_teacher(page, student, instructor):
