@@ -111,8 +111,11 @@ def added(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the kept results and images with those of some families in the place of what was kept of them."""
     before = results.kept()
+    result["about"]["replaced"] = before["about"].get("replaced", 0)
     for kind in result.keys() - {"about"}:
-        result[kind] = [job for job in before[kind] if job.get("family") not in only] + result[kind]
+        others = [job for job in before[kind] if job.get("family") not in only]
+        result["about"]["replaced"] += len(before[kind]) - len(others)
+        result[kind] = others + result[kind]
     result["about"]["made_by"] = dict(Counter(before["about"]["made_by"]) + Counter(result["about"]["made_by"]))
     result["about"]["cpu_minutes"] = round(before["about"]["cpu_minutes"] + result["about"]["cpu_minutes"], 1)
     with np.load(results.IMAGES) as drawn:
@@ -133,7 +136,8 @@ def gathered(done: list[tuple[str, dict[str, Any]]]) -> tuple[dict[str, Any], di
         else:
             result[kind].append(rounded(entry))
     result["about"] = {
-        "made_by": dict(makers),  # the fingerprints, and how many jobs each, also of those that were done again since
+        "made_by": dict(makers),  # the fingerprints, and how many jobs each
+        "replaced": 0,  # of these, that others have taken the place of
         "n": N,
         "cpu_minutes": round(seconds / 60, 1),  # of all jobs, those of earlier runs too
         "workers": WORKERS,
